@@ -1,0 +1,64 @@
+# Everything happens in .venv. PYTHON and TORCH_INDEX: see .ci/env.
+PORT ?= 8501
+ADDRESS ?= 0.0.0.0
+IMAGE ?= zfnet-explorer
+PYTEST_ARGS ?=
+PY := .venv/bin/python
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench env lock docker clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUNTIME) ## serve the dashboard on http://localhost:8501 (PORT=8080, ADDRESS=127.0.0.1 for this machine only)
+	$(PY) -m streamlit run app.py --server.port=$(PORT) --server.address=$(ADDRESS)
+
+test: $(DEV) ## run every test, in a real browser too (PYTEST_ARGS="-k deconvnet")
+	@ZFNET_CHROMIUM="$$(bash .ci/chromium)"; export ZFNET_CHROMIUM; status=0; \
+	$(PY) -m pytest $(PYTEST_ARGS) || status=$$?; \
+	if [ -z "$$ZFNET_CHROMIUM" ]; then \
+		echo '########################################################################'; \
+		echo '##  THE BROWSER TESTS WERE SKIPPED: no Chromium found or installed.   ##'; \
+		echo '##  Install one, or name one: make test ZFNET_CHROMIUM=/path/to/it    ##'; \
+		echo '########################################################################'; \
+	fi; exit $$status
+
+lint: $(DEV) ## check style, formatting and types
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy zfnet pages app.py
+
+format: $(DEV) ## put the code into its form
+	$(PY) -m ruff check --fix-only
+	$(PY) -m ruff format
+
+bench: $(DEV) ## measure against peer libraries
+	$(PY) -m tests.benchmarks.bench
+
+env: $(DEV) ## make .venv with everything in it
+
+lock: $(DEV) ## resolve the requirements anew into requirements-lock.txt (on Linux x86-64)
+	$(PY) .ci/lock > .venv/lock.txt
+	mv .venv/lock.txt requirements-lock.txt
+
+docker: ## build the image (TORCH_INDEX=https://download.pytorch.org/whl/cu130 for CUDA)
+	docker build $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) --tag $(IMAGE) .
+
+clean: ## remove caches
+	rm -rf .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove caches and .venv
+	rm -rf .venv
+
+# The stamps are touched last: an interrupted installation is taken up again, not taken for complete.
+$(RUNTIME): requirements.txt requirements-lock.txt
+	bash .ci/env requirements.txt
+	touch $@
+
+$(DEV): requirements-dev.txt requirements.txt requirements-lock.txt
+	bash .ci/env requirements-dev.txt
+	touch $(RUNTIME) $@

@@ -1,0 +1,68 @@
+"""The network as a table: sizes, receptive fields, parameters and arithmetic, all computed from the loaded
+configuration."""
+
+import streamlit as st
+
+from pages.shared import results
+from pages.shared.state import select, selection, t
+from pages.shared.widgets import picture, reading
+from zfnet.geometry import SPATIAL, total
+
+backend = results.session()
+rows = backend.architecture()
+st.markdown(t("architecture.what"))
+picture(results.diagram(backend, selection().layer), t("architecture.diagram_alt"), t("architecture.diagram_caption"))
+
+
+def choose_row() -> None:
+    """Select the layer of the clicked row, if units of it can be looked at."""
+    clicked = st.session_state.layer_table.selection.rows
+    if clicked and rows[clicked[0]].name in SPATIAL:
+        select(layer=rows[clicked[0]].name)
+
+
+columns = {
+    "layer": [row.name for row in rows],
+    "kind": [t(f"architecture.{row.kind.replace(' ', '_')}") for row in rows],
+    "kernel": [f"{row.kernel}×{row.kernel} / {row.stride}" if row.kernel else "" for row in rows],
+    "padding": [row.padding for row in rows],
+    "output": [f"{row.output[1]}×{row.output[2]}×{row.output[0]}" for row in rows],
+    "parameters": [row.parameters for row in rows],
+    "share": [row.parameters / total(rows, "parameters") for row in rows],
+    "macs": [row.macs for row in rows],
+    "mac_share": [row.macs / total(rows, "macs") for row in rows],
+    "receptive_field": [
+        row.receptive_field.size if row.receptive_field else backend.info.config.input_size for row in rows
+    ],
+    "jump": [row.receptive_field.jump if row.receptive_field else None for row in rows],
+    "rank": [row.rank for row in rows],
+    "stored": [row.stored_parameters for row in rows],
+    "executed": [row.executed_macs for row in rows],
+}
+shares = dict.fromkeys(("share", "mac_share"), st.column_config.ProgressColumn)
+st.dataframe(
+    columns,
+    column_config={
+        name: shares.get(name, st.column_config.Column)(
+            t(f"architecture.column_{name}"), help=t(f"architecture.help_{name}")
+        )
+        for name in columns
+    },
+    hide_index=True,
+    key="layer_table",
+    selection_mode="single-row",
+    on_select=choose_row,
+    alt=t("architecture.table_alt"),
+)
+st.markdown(
+    t(
+        "architecture.totals",
+        parameters=total(rows, "parameters"),
+        macs=total(rows, "macs"),
+        stored=total(rows, "stored_parameters"),
+        executed=total(rows, "executed_macs"),
+        gap=next((row.parameters for row in rows if row.name == "gap"), 0),
+    )
+)
+st.info(t("architecture.listing"))
+reading("architecture")

@@ -1,0 +1,53 @@
+"""Where in the picture the evidence for a class lies."""
+
+import streamlit as st
+
+from pages.shared import results
+from pages.shared.state import select, selection, t, view
+from pages.shared.widgets import choose, class_index, class_name, picture, reading
+from zfnet.geometry import SPATIAL
+from zfnet.render import UNSIGNED
+
+backend, current, shown = results.session(), view(), class_index()
+st.markdown(t("gradcam.what"))
+
+st.caption(t("gradcam.top_five"))
+with st.container(horizontal=True):
+    for score in results.classification(backend, current).classes:
+        st.button(
+            f"{class_name(score.index)} · {score.probability:.1%}",
+            key=f"class_{score.index}",
+            type="primary" if score.index == shown else "secondary",
+            on_click=select,
+            kwargs={"class_index": score.index},
+        )
+where, strength, colours = st.columns(3)
+with where:
+    layer = st.selectbox(
+        t("gradcam.layer"), options=list(reversed(SPATIAL)), index=1, key="gradcam_layer", persist_state="session"
+    )
+with strength:
+    opacity = st.slider(t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session")
+with colours:
+    choose(
+        st.segmented_control,
+        "colormap",
+        t("feature_maps.colours"),
+        options=list(UNSIGNED),
+        format_func=lambda name: t(f"colours.{name}"),
+        required=True,
+    )
+if layer != "conv5":
+    st.info(t("gradcam.other_layer", layer=layer))
+
+maps = results.class_map(backend, current, shown, layer=layer, colormap=selection().colormap, opacity=opacity)
+name = class_name(shown)
+if maps.high <= 0:
+    st.info(t("gradcam.flat", name=name, layer=layer))
+overlay, raw = st.columns(2, gap="medium")
+with overlay:
+    picture(maps.overlay, t("gradcam.overlay_alt", name=name), t("gradcam.overlay_caption", name=name))
+with raw:
+    picture(maps.map, t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=layer))
+picture(results.colour_bar(selection().colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=maps.high))
+reading("gradcam")

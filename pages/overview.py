@@ -1,0 +1,45 @@
+"""First view: one picture through all five lenses."""
+
+import streamlit as st
+
+from pages.shared import results
+from pages.shared.state import selection, t, view
+from pages.shared.widgets import class_index, class_name, picture, unit
+
+backend, current, chosen = results.session(), view(), unit()
+st.markdown(t("overview.what", unit=chosen))
+architecture, maps, deconvnet, gradcam, maximization = st.columns(5)
+
+with architecture:
+    st.page_link("pages/architecture.py", label=t("architecture.title"), icon=":material/layers:")
+    picture(results.diagram(backend, chosen.layer), t("overview.architecture_alt"), t("overview.architecture_caption"))
+
+with maps:
+    st.page_link("pages/feature_maps.py", label=t("feature_maps.title"), icon=":material/grid_view:")
+    shown = results.feature_map(backend, current, chosen, results.Look(colormap=selection().colormap))
+    picture(
+        shown.overlay, t("overview.maps_alt", unit=chosen), t("overview.maps_caption", unit=chosen, high=shown.high)
+    )
+
+with deconvnet:
+    st.page_link("pages/deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
+    projected = results.projection(backend, current, chosen)
+    picture(projected.patch, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
+
+with gradcam:
+    st.page_link("pages/gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")
+    evidence = results.class_map(
+        backend, current, class_index(), layer="conv5", colormap=selection().colormap, opacity=0.7
+    )
+    name = class_name(class_index())
+    picture(evidence.overlay, t("overview.gradcam_alt", name=name), t("overview.gradcam_caption", name=name))
+
+with maximization:
+    st.page_link("pages/maximization.py", label=t("maximization.title"), icon=":material/auto_awesome:")
+    made = results.premade(backend, chosen)
+    if made:
+        picture(
+            made.image, t("overview.maximization_alt", unit=chosen), t("overview.maximization_caption", unit=chosen)
+        )
+    else:
+        st.info(t("overview.maximization_none", unit=chosen))

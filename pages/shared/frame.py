@@ -1,0 +1,194 @@
+"""What stands around every page: the choice of picture, unit and class at the side, what the network saw and says on
+top."""
+
+import numpy as np
+import streamlit as st
+
+from pages.shared.clickable import clickable
+from pages.shared.pictures import sample_picture, samples, thumbnail
+from pages.shared.results import classification, ranking, session
+from pages.shared.state import (
+    corrections,
+    missing,
+    receive,
+    select,
+    selection,
+    t,
+    upload_errors,
+    uploads,
+    view,
+)
+from pages.shared.texts import LANGUAGES
+from pages.shared.widgets import answer, choose, class_name
+from zfnet import render
+from zfnet.geometry import SPATIAL, shapes
+from zfnet.images import CROP_MODES, FORMATS, MAX_BYTES, REASONS
+
+_STRIP_COLUMNS = 5
+# Streamlit leaves the height of a hand above a page and draws bars only one to a line.
+_STYLE = """<style>
+.stMainBlockContainer { padding: 3.5rem 2.5rem 2rem; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+ol.answer { list-style: none; margin: 0; padding: 0; }
+ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;
+  padding: 1px 8px; border-radius: 4px; background: rgba(128, 128, 128, 0.1); overflow: hidden; }
+ol.answer .bar { position: absolute; inset: 0 auto 0 0; background: rgba(11, 110, 138, 0.28); }
+ol.answer span:not(.bar) { position: relative; }
+</style>"""
+
+
+def sidebar() -> None:
+    """Show the choices that all pages share."""
+    st.html(_STYLE)
+    with st.sidebar:
+        choose(
+            st.segmented_control,
+            "language",
+            "한국어 / English",
+            options=list(LANGUAGES),
+            format_func=LANGUAGES.get,
+            required=True,
+            label_visibility="collapsed",
+        )
+        _pictures()
+        _upload()
+        choose(
+            st.segmented_control,
+            "crop",
+            t("frame.crop"),
+            options=list(CROP_MODES),
+            format_func=lambda mode: t(f"frame.crop_{mode}"),
+            required=True,
+            help=t("frame.crop_help"),
+        )
+        if selection().crop == "move":
+            choose(st.slider, "offset", t("frame.offset"), min_value=0.0, max_value=1.0, step=0.05)
+        _unit()
+        _network()
+
+
+def header(title: str) -> None:
+    """Show the page's title, what the network saw, what it says, and whether it is right."""
+    st.title(title, anchor=False)
+    for correction in corrections():
+        st.warning(t("frame.corrected", parameter=correction.parameter, given=correction.given, taken=correction.taken))
+    if missing():
+        st.warning(t("frame.missing_upload"))
+    saw, says, who = st.columns([1.0, 2.6, 2.4], gap="medium")
+    with saw:
+        st.image(np.asarray(view()), alt=t("frame.saw_alt", picture=_title()), width="stretch")
+    with says:
+        answer()
+    with who:
+        _verdict()
+
+
+def _title() -> str:
+    name = selection().image
+    if name in uploads():
+        return uploads()[name].name
+    return samples().get(name, next(iter(samples().values()))).title(selection().language)
+
+
+def _pictures() -> None:
+    """Show samples and uploads as one strip."""
+    sent, language = uploads(), selection().language
+    names = [*sent, *samples()]
+    tiles = [thumbnail(upload.picture) for upload in sent.values()] + [
+        thumbnail(sample_picture(name)) for name in samples()
+    ]
+    clickable(
+        render.encode_png(render.mosaic(tiles, _STRIP_COLUMNS, gap=4)),
+        [sent[n].name if n in sent else samples()[n].title(language) for n in names],
+        _STRIP_COLUMNS,
+        key="pictures",
+        alt=t("frame.strip_alt", samples=len(samples()), uploads=len(sent)),
+        on_click=lambda i: select(image=names[i], crop="centre"),
+        selected=names.index(selection().image) if selection().image in names else -1,
+    )
+
+
+def _upload() -> None:
+    """Take files; a fresh uploader follows, so that the bytes are not kept."""
+    key = f"uploader_{st.session_state.setdefault('uploader', 0)}"
+
+    def received() -> None:
+        receive([(file.name, file.getvalue()) for file in st.session_state[key]])
+        st.session_state.uploader += 1
+
+    st.file_uploader(
+        t("frame.upload", megabytes=MAX_BYTES // 2**20),
+        type=[name.lower() for name in FORMATS] + ["jpg", "tif", "heic"],
+        accept_multiple_files=True,
+        key=key,
+        on_change=received,
+        help=t("frame.upload_help", formats=", ".join(FORMATS)),
+    )
+    for name, error in upload_errors():
+        reason = t(f"image_errors.{error.reason}", **error.values) if error.reason in REASONS else str(error)
+        st.error(f"**{name}**: {reason} {t('frame.kept')}")
+
+
+def _unit() -> None:
+    """Show the choice of layer, channel and class."""
+    backend, current = session(), view()
+    layer = selection().layer
+    strongest = ranking(backend, current, layer).channels[0]
+    choose(st.selectbox, "layer", t("frame.layer"), options=list(SPATIAL))
+    choose(
+        st.selectbox,
+        "channel",
+        t("frame.channel", last=shapes(backend.info.config)[layer][0] - 1),
+        options=list(range(shapes(backend.info.config)[layer][0])),
+        placeholder=t("frame.strongest", channel=strongest),
+        index=None,
+    )
+    choose(
+        st.selectbox,
+        "class_index",
+        t("frame.class"),
+        options=list(range(backend.info.config.num_classes)),
+        format_func=lambda i: f"{class_name(i)} ({i})",
+        placeholder=t("frame.most_probable"),
+        index=None,
+    )
+
+
+def _verdict() -> None:
+    """Say how the network did on a sample, whose right answer is known."""
+    sample = samples().get(selection().image)
+    if sample is None:
+        return
+    if not sample.classes:
+        st.info(t("frame.verdict_pattern"))
+        return
+    order = classification(session(), view()).probabilities.argsort()[::-1].tolist()
+    rank, best = min((order.index(index) + 1, index) for index in sample.classes)
+    key = "first" if rank == 1 else "top" if rank <= len(classification(session(), view()).classes) else "missed"
+    show = {"first": st.success, "top": st.info, "missed": st.warning}[key]
+    show(t(f"frame.verdict_{key}", name=class_name(best), rank=rank))
+
+
+def _network() -> None:
+    """Say which network this is, how good it is, and where it runs."""
+    info = session().info
+    lines = [
+        t(
+            "frame.network",
+            name=info.checkpoint_name,
+            id=info.checkpoint_id,
+            geometry=info.config.geometry,
+            device=info.device,
+        )
+    ]
+    lines += [
+        t(
+            f"frame.accuracy_{name}" if name in ("imagenette", "nips") else "frame.accuracy",
+            name=name,
+            top5=result["top5"],
+        )
+        for name, result in info.evaluation.items()
+        if "top5" in result and not name.startswith("gap")
+    ] or [t("frame.accuracy_unknown")]
+    lines += [t("frame.factored", layers=", ".join(info.ranks), rank=max(info.ranks.values()))] if info.ranks else []
+    st.caption("  \n".join(lines))

@@ -1,0 +1,226 @@
+"""The loaded session and the results of its methods, cached as encoded pictures.
+
+A result is kept for everybody under the checkpoint's id, the digest of the view's pixels and the settings. Every
+function computes for
+the view it is given, which the caller must hold: a digest alone gets nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
+
+from zfnet import InferenceSession, Unit, render
+from zfnet.classification import Classification
+from zfnet.geometry import receptive_field
+from zfnet.images import digest
+
+GALLERY = Path(__file__).resolve().parents[2] / "assets" / "gallery"
+TILE = 112
+SIDE = 448
+
+_cached = st.cache_data(
+    max_entries=4000,
+    max_size=256 * 2**20,
+    show_spinner=False,
+    hash_funcs={InferenceSession: lambda session: session.info.checkpoint_id, Image.Image: digest},
+)
+
+
+@st.cache_resource(show_spinner=False)
+def session() -> InferenceSession:
+    """Load the checkpoint, once for the whole server."""
+    return InferenceSession.load()
+
+
+def abandoned() -> bool:
+    """Leave the computation by Streamlit's own exception when the page was left or changed meanwhile; else return
+    False."""
+    check = get_run_yield_check()
+    if check:
+        check()
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How maps are coloured: after or before ReLU, on a scale of their own or of their layer, in which colours."""
+
+    rectified: bool = True
+    scale: str = "map"
+    colormap: str = "viridis"
+
+    def limits(self, own: np.ndarray, layer: np.ndarray) -> tuple[float, float]:
+        """Return the values at both ends of the colours: from zero after ReLU, symmetric about zero before."""
+        values = own if self.scale == "map" else layer
+        peak = float(values.max() if self.rectified else np.abs(values).max())
+        return (0.0 if self.rectified else -peak, peak)
+
+    def colour(self, values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+        """Colour a map (H, W), uint8 (H, W, 3)."""
+        return render.heat(values, self.colormap, limits) if self.rectified else render.signed_heat(values, limits[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The channels of a layer by falling maximum, and each channel's maximum on this picture."""
+
+    channels: tuple[int, ...]
+    peaks: tuple[float, ...]
+
+    @property
+    def silent(self) -> int:
+        """Return how many channels do not respond at all."""
+        return sum(peak <= 0 for peak in self.peaks)
+
+
+@dataclass(frozen=True, slots=True)
+class MapPictures:
+    """One map alone and on the picture, with the values at both ends of the colours."""
+
+    map: bytes
+    overlay: bytes
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionPictures:
+    """One projection: where it looked, the input patch and the projected patch at one scale."""
+
+    position: tuple[int, int] | None
+    activation: float
+    box: tuple[int, int, int, int]
+    boxed: bytes
+    whole: bytes
+    input_patch: bytes
+    patch: bytes
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Premade:
+    """An activation maximization that was made beforehand."""
+
+    image: bytes
+    start: float
+    end: float
+    steps: int
+
+
+@_cached
+def classification(session: InferenceSession, view: Image.Image) -> Classification:
+    """Return the top five of the network's main head."""
+    return session.classify(view, top=5, cancel=abandoned)
+
+
+@_cached
+def ranking(session: InferenceSession, view: Image.Image, layer: str) -> Ranking:
+    """Rank the channels of a layer by their strongest response to the view."""
+    maps = session.feature_maps(view, layer, cancel=abandoned)
+    return Ranking(tuple(map(int, maps.ranked())), tuple(map(float, maps.values.max((1, 2)))))
+
+
+@_cached
+def mosaic(
+    session: InferenceSession,
+    view: Image.Image,
+    *,
+    layer: str,
+    channels: tuple[int, ...],
+    columns: int,
+    look: Look,
+) -> bytes:
+    """Lay the maps of several channels in one picture."""
+    values = session.feature_maps(view, layer, rectified=look.rectified, cancel=abandoned).values
+    tiles = []
+    for channel in channels:
+        limits = look.limits(values[channel], values)
+        tiles.append(render.enlarge(look.colour(values[channel], limits), TILE))
+    return render.encode_png(render.mosaic(tiles, columns))
+
+
+@_cached
+def feature_map(session: InferenceSession, view: Image.Image, unit: Unit, look: Look) -> MapPictures:
+    """Show one channel's map, alone and on the view."""
+    values = session.feature_maps(view, unit.layer, rectified=look.rectified, cancel=abandoned).values
+    own = values[unit.channel]
+    limits = look.limits(own, values)
+    placed = render.place(own, receptive_field(session.info.config, unit.layer))
+    return MapPictures(
+        map=_large(look.colour(own, limits)),
+        overlay=_large(render.overlay(np.asarray(view), render.normalise(placed, 0, limits[1]), look.colormap)),
+        low=float(own.min()),
+        high=float(own.max()),
+    )
+
+
+@_cached
+def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> ProjectionPictures:
+    """Project one unit and cut out what it looked at."""
+    (found,) = session.deconvnet(view, [unit], cancel=abandoned)
+    pixels, shown = np.asarray(view), render.signed_pixels(found.pixels)
+    top, left, bottom, right = found.box if found.position else (0, 0, *pixels.shape[:2])
+    return ProjectionPictures(
+        position=found.position,
+        activation=found.activation,
+        box=found.box,
+        boxed=_large(render.draw_box(pixels, found.box) if found.position else pixels),
+        whole=_large(render.draw_box(shown, found.box) if found.position else shown),
+        input_patch=_large(pixels[top:bottom, left:right]),
+        patch=_large(shown[top:bottom, left:right]),
+        peak=float(np.abs(found.pixels).max()),
+    )
+
+
+@_cached
+def class_map(
+    session: InferenceSession, view: Image.Image, class_index: int, *, layer: str, colormap: str, opacity: float
+) -> MapPictures:
+    """Show the Grad-CAM of one class, alone and on the view."""
+    (found,) = session.class_activation(view, [class_index], layer=layer, cancel=abandoned)
+    high = float(found.values.max())
+    placed = render.place(found.values, receptive_field(session.info.config, layer))
+    return MapPictures(
+        map=_large(render.heat(found.values, colormap)),
+        overlay=_large(render.overlay(np.asarray(view), render.normalise(placed, 0, high), colormap, opacity)),
+        low=float(found.values.min()),
+        high=high,
+    )
+
+
+@_cached
+def diagram(session: InferenceSession, layer: str) -> bytes:
+    """Draw the network to scale, with one layer marked."""
+    return render.encode_png(render.diagram(session.architecture(), layer))
+
+
+@_cached
+def colour_bar(colormap: str) -> bytes:
+    """Draw a colour map from its lowest colour at the left to its highest."""
+    return render.encode_png(render.colour(np.linspace(0, 1, 1024, dtype=np.float32)[None].repeat(16, 0), colormap))
+
+
+def premade(session: InferenceSession, unit: Unit) -> Premade | None:
+    """Return the maximization of a unit that came with the project, None if there is none for this checkpoint."""
+    index = _gallery()
+    if index.get("checkpoint") != session.info.checkpoint_id or str(unit) not in index["units"]:
+        return None
+    entry = index["units"][str(unit)]
+    return Premade((GALLERY / entry["file"]).read_bytes(), entry["start"], entry["end"], index["settings"]["steps"])
+
+
+@cache
+def _gallery() -> dict[str, Any]:
+    path = GALLERY / "gallery.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _large(pixels: np.ndarray) -> bytes:
+    return render.encode_png(render.enlarge(pixels, SIDE))

@@ -1,0 +1,140 @@
+"""The one selection that all pages share, and its form in the address: plain values, no Streamlit."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+from pages.shared.texts import LANGUAGES
+from zfnet.images import CROP_MODES
+from zfnet.render import UNSIGNED
+
+SCALES = ("map", "layer")
+_DIGEST = re.compile(r"sha256-[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is looked at. None means: chosen by the picture (its strongest channel, strongest cell, most probable
+    class)."""
+
+    image: str
+    crop: str = "centre"
+    offset: float = 0.5
+    layer: str = "conv5"
+    channel: int | None = None
+    position: tuple[int, int] | None = None
+    rectified: bool = True
+    class_index: int | None = None
+    head: str = "fc"
+    scale: str = "map"
+    colormap: str = "viridis"
+    seed: int = 0
+    language: str = "en"
+
+    def to_query(self) -> dict[str, str]:
+        """Return all fields as address parameters, defaults included, so that a link outlives a change of defaults."""
+        return {
+            "image": self.image,
+            "crop": self.crop,
+            "offset": f"{self.offset:g}",
+            "layer": self.layer,
+            "channel": "auto" if self.channel is None else str(self.channel),
+            "position": "auto" if self.position is None else f"{self.position[0]},{self.position[1]}",
+            "rectified": str(int(self.rectified)),
+            "class": "auto" if self.class_index is None else str(self.class_index),
+            "head": self.head,
+            "scale": self.scale,
+            "colours": self.colormap,
+            "seed": str(self.seed),
+            "lang": self.language,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What exists to be selected: layers with their (channels, height, width), classes, heads and samples."""
+
+    shapes: Mapping[str, tuple[int, int, int]]
+    classes: int
+    heads: tuple[str, ...]
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A parameter of the address that asked for what is not there, with what was taken instead."""
+
+    parameter: str
+    given: str
+    taken: str
+
+
+def from_query(
+    query: Mapping[str, str], limits: Limits, default: Selection
+) -> tuple[Selection, tuple[Correction, ...]]:
+    """Read a selection from address parameters.
+
+    A missing parameter means its default. One that asks for what is not there is replaced by the nearest thing that is,
+    or by the default, and reported. An upload's digest is taken as it is: whether this visitor has sent that file is
+    not known here.
+    """
+    layer = _choice(query.get("layer"), tuple(limits.shapes), default.layer)
+    channels, height, width = limits.shapes[layer]
+    readers: dict[str, tuple[str, Callable[[str], object]]] = {
+        "image": ("image", lambda t: t if t in limits.samples or _DIGEST.fullmatch(t) else default.image),
+        "crop": ("crop", lambda t: _choice(t, CROP_MODES, default.crop)),
+        "offset": ("offset", lambda t: _fraction(t, default.offset)),
+        "layer": ("layer", lambda t: layer),
+        "channel": ("channel", lambda t: _index(t, channels)),
+        "position": ("position", lambda t: _cell(t, height, width)),
+        "rectified": ("rectified", lambda t: _choice(t, ("0", "1"), "1") == "1"),
+        "class": ("class_index", lambda t: _index(t, limits.classes)),
+        "head": ("head", lambda t: _choice(t, limits.heads, default.head)),
+        "scale": ("scale", lambda t: _choice(t, SCALES, default.scale)),
+        "colours": ("colormap", lambda t: _choice(t, UNSIGNED, default.colormap)),
+        "seed": ("seed", lambda t: _index(t, 2**31) or 0),
+        "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
+    }
+    chosen = {f.name: getattr(default, f.name) for f in fields(Selection)}
+    for parameter, (name, read) in readers.items():
+        if parameter in query:
+            chosen[name] = read(query[parameter])
+    selection = Selection(**chosen)
+    written = selection.to_query()
+    corrections = tuple(
+        Correction(parameter, query[parameter], written[parameter])
+        for parameter in readers
+        if parameter in query and not _same(query[parameter], written[parameter])
+    )
+    return selection, corrections
+
+
+def _choice(text: str | None, allowed: tuple[str, ...], default: str) -> str:
+    return text if text in allowed else default
+
+
+def _same(given: str, written: str) -> bool:
+    """Compare as numbers where both are, so that 0.50 and 007 are not reported as corrected."""
+    try:
+        return float(given) == float(written)
+    except ValueError:
+        return given.replace(" ", "") == written
+
+
+def _fraction(text: str, default: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return default
+    return min(max(value, 0.0), 1.0) if math.isfinite(value) else default
+
+
+def _index(text: str, count: int) -> int | None:
+    """Return a whole number clamped to 0 ... count - 1, None for ``auto`` and for anything else."""
+    return min(max(int(text), 0), count - 1) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
+
+
+def _cell(text: str, height: int, width: int) -> tuple[int, int] | None:
+    match = re.fullmatch(r"([0-9]{1,6}), ?([0-9]{1,6})", text)
+    return (min(int(match[1]), height - 1), min(int(match[2]), width - 1)) if match else None

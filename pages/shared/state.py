@@ -1,0 +1,103 @@
+"""What a visitor has in hand: the selection, the uploads, and the view that the network sees."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from pages.shared import results, texts
+from pages.shared.pictures import Upload, read_upload, sample_picture, samples
+from pages.shared.selection import Correction, Limits, Selection, from_query
+from zfnet import InvalidImageError, crop
+from zfnet.geometry import SPATIAL, shapes
+
+# A picture takes up to 2.5 MB decoded; a class of thirty stays below 1 GB.
+MAX_UPLOADS = 8
+
+
+def selection() -> Selection:
+    """Return the current selection; at the start of a visit, the one that the address asks for."""
+    if "selection" not in st.session_state:
+        _begin()
+    return st.session_state.selection  # type: ignore[no-any-return]
+
+
+def _begin() -> None:
+    default = Selection(image=next(iter(samples())), language="ko" if str(st.context.locale).startswith("ko") else "en")
+    info = results.session().info
+    limits = Limits(
+        shapes={name: shape for name, shape in shapes(info.config).items() if name in SPATIAL},
+        classes=info.config.num_classes,
+        heads=info.heads,
+        samples=tuple(samples()),
+    )
+    st.session_state.uploads = {}
+    st.session_state.upload_errors = []
+    st.session_state.selection, st.session_state.corrections = from_query(st.query_params.to_dict(), limits, default)
+
+
+def corrections() -> tuple[Correction, ...]:
+    """Return what the opened link asked for and could not have."""
+    return st.session_state.corrections  # type: ignore[no-any-return]
+
+
+def select(**changes: Any) -> None:
+    """Change the selection. Another layer starts at its strongest channel, another channel or picture at its strongest
+    cell."""
+    now = selection()
+    if changes.get("layer", now.layer) != now.layer:
+        changes = {"channel": None} | changes
+    if any(changes.get(name, getattr(now, name)) != getattr(now, name) for name in ("layer", "channel", "image")):
+        changes = {"position": None} | changes
+    st.session_state.selection = replace(now, **changes)
+    st.session_state.corrections = ()
+
+
+def t(key: str, **values: object) -> str:
+    """Return a text in the selected language."""
+    return texts.text(key, selection().language, **values)
+
+
+def uploads() -> dict[str, Upload]:
+    """Return this visitor's uploads by id, oldest first."""
+    return st.session_state.uploads  # type: ignore[no-any-return]
+
+
+def upload_errors() -> list[tuple[str, InvalidImageError]]:
+    """Return the files of the last upload that could not be taken, by name, with the reason."""
+    return st.session_state.upload_errors  # type: ignore[no-any-return]
+
+
+def receive(files: list[tuple[str, bytes]]) -> None:
+    """Take uploaded files. The last good one is selected; if none is good, the picture stays as it was."""
+    st.session_state.upload_errors = []
+    for name, data in files:
+        try:
+            upload = read_upload(name, data)
+        except InvalidImageError as error:
+            upload_errors().append((name, error))
+            continue
+        uploads().pop(upload.id, None)
+        uploads()[upload.id] = upload
+        if len(uploads()) > MAX_UPLOADS:
+            del uploads()[next(iter(uploads()))]
+        select(image=upload.id, crop="centre")
+
+
+def missing() -> bool:
+    """Return whether the selected picture is an upload that this visit has not sent: a link unlocks nothing."""
+    return selection().image not in samples() and selection().image not in uploads()
+
+
+def picture() -> Image.Image:
+    """Return the selected picture in full, or the first sample where it is missing."""
+    name = selection().image
+    if name in uploads():
+        return uploads()[name].picture
+    return sample_picture(name if name in samples() else next(iter(samples())))
+
+
+def view() -> Image.Image:
+    """Return the 224×224 picture that the network sees."""
+    return crop(picture(), selection().crop, offset=selection().offset)

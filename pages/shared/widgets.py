@@ -1,0 +1,70 @@
+"""Small parts that several pages use: fields of the selection as widgets, pictures with their words, the network's
+answer."""
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.results import classification, ranking, session
+from pages.shared.state import select, selection, t, view
+from zfnet import Unit
+
+
+def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "", **options: Any) -> None:
+    """Show a widget that holds one field of the selection: it follows the selection and changes it.
+
+    Args:
+        widget: one of Streamlit's input functions.
+        field: the name of the selection's field.
+        label: what the widget is called.
+        place: tells two widgets for one field apart.
+        **options: what the widget takes besides.
+    """
+    key = f"choose_{field}{place}"
+    value = getattr(selection(), field)
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    widget(label, key=key, on_change=lambda: select(**{field: st.session_state[key]}), **options)
+
+
+def picture(png: bytes, alt: str, caption: str | None = None) -> None:
+    """Show a picture as wide as its place, with a text for those who cannot see it."""
+    st.image(png, caption=caption, alt=alt, width="stretch")
+
+
+def class_name(index: int) -> str:
+    """Return a class's name in the selected language."""
+    return session().info.labels.name(index, selection().language)
+
+
+def class_index() -> int:
+    """Return the selected class, or the most probable one."""
+    chosen = selection().class_index
+    return classification(session(), view()).classes[0].index if chosen is None else chosen
+
+
+def answer() -> None:
+    """Show the five most probable classes as bars."""
+    rows = "".join(
+        f"<li><span class='bar' style='width: {score.probability:.1%}'></span>"
+        f"<span>{html.escape(class_name(score.index))}</span><span>{score.probability:.1%}</span></li>"
+        for score in classification(session(), view()).classes
+    )
+    st.html(f"<ol class='answer'>{rows}</ol>")
+
+
+def reading(page: str) -> None:
+    """Say how to read the pictures of a page, and what they cannot say."""
+    how, limits = st.columns(2, gap="medium")
+    how.caption(t("frame.how", text=t(f"{page}.how")))
+    limits.caption(t("frame.limits", text=t(f"{page}.limits")))
+
+
+def unit() -> Unit:
+    """Return the selected unit; where none is chosen, the channel that answers most strongly to the view."""
+    chosen = selection()
+    if chosen.channel is not None:
+        return Unit(chosen.layer, chosen.channel, chosen.position)
+    return Unit(chosen.layer, ranking(session(), view(), chosen.layer).channels[0], chosen.position)

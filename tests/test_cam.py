@@ -1,0 +1,139 @@
+"""Class activation maps: every method against its oracle, and what holds for all of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import LayerGradCam
+from PIL import Image
+from torch import Tensor, nn
+
+from tests.oracle import HEADS, difference, narrow, random_network, sequential, unchanged
+from zfnet import InferenceSession
+from zfnet.cam import METHODS, ClassMap, class_activation
+from zfnet.errors import SelectionError
+from zfnet.geometry import TABLE
+from zfnet.model import Trace, ZFNet
+
+
+def grad_cam(chain: nn.Sequential, x: Tensor, layer: str, class_index: int) -> Tensor:
+    """Return captum's Grad-CAM, (H, W)."""
+    explained = LayerGradCam(chain, chain.get_submodule(layer))
+    return explained.attribute(x.clone().requires_grad_(), class_index, relu_attributions=True).detach()[0, 0]
+
+
+# The oracle of each method: (chain of modules, picture, layer, class) to the map after ReLU, (H, W).
+ORACLES: dict[str, Callable[[nn.Sequential, Tensor, str, int], Tensor]] = {"gradcam": grad_cam}
+
+
+def values(class_map: ClassMap) -> Tensor:
+    return torch.from_numpy(class_map.values)
+
+
+def test_every_method_has_an_oracle() -> None:
+    assert METHODS.keys() == ORACLES.keys()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("layer", ["conv2", "pool2", "conv5", "pool5"])
+def test_a_map_equals_its_oracle(network: ZFNet, trace: Trace, layer: str, method: str) -> None:
+    chain = sequential(network)
+    for class_map in class_activation(network, trace, range(9), methods=[method], layer=layer):
+        expected = ORACLES[method](chain, trace.input, layer, class_map.class_index)
+        torch.testing.assert_close(values(class_map), expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_map_of_the_averaging_head_equals_its_oracle(network: ZFNet, trace: Trace, method: str) -> None:
+    chain = sequential(network, "gap")
+    for layer in ("conv3", "conv5"):
+        for class_map in class_activation(network, trace, range(9), methods=[method], layer=layer, head="gap"):
+            expected = ORACLES[method](chain, trace.input, layer, class_map.class_index)
+            torch.testing.assert_close(values(class_map), expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("layer", ["conv3", "conv5"])
+def test_a_map_of_the_embedded_network_equals_its_oracle(
+    session: InferenceSession, embedded: ZFNet, sample: Image.Image, layer: str, head: str, method: str
+) -> None:
+    classes = [score.index for score in session.classify(sample, top=2, head=head).classes]
+    maps = session.class_activation(sample, classes, methods=[method], layer=layer, head=head)
+    for class_map in maps:
+        assert class_map.values.dtype == np.float32
+        expected = ORACLES[method](sequential(embedded, head), session.prepare(sample), layer, class_map.class_index)
+        assert difference(values(class_map), expected) < 1e-5
+
+
+def test_maps_come_class_by_class_and_method_by_method(network: ZFNet, trace: Trace) -> None:
+    methods = list(METHODS)
+    maps = class_activation(network, trace, [3, 1, 3], methods=methods, layer="conv4")
+    assert [(m.class_index, m.method) for m in maps] == [(c, method) for c in (3, 1, 3) for method in methods]
+    assert {(m.layer, m.head) for m in maps} == {("conv4", "fc")}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_many_classes_at_once_equal_one_at_a_time(network: ZFNet, trace: Trace, head: str) -> None:
+    for together in class_activation(network, trace, [8, 0, 4], methods=list(METHODS), head=head, rectified=False):
+        (alone,) = class_activation(
+            network, trace, [together.class_index], methods=[together.method], head=head, rectified=False
+        )
+        torch.testing.assert_close(values(together), values(alone), rtol=0, atol=1e-12)
+
+
+def test_no_classes_and_no_methods_give_no_maps(network: ZFNet, trace: Trace) -> None:
+    assert class_activation(network, trace, []) == ()
+    assert class_activation(network, trace, [1], methods=[]) == ()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_signed_sum_comes_before_the_last_relu(network: ZFNet, trace: Trace, method: str) -> None:
+    rectified = class_activation(network, trace, range(9), methods=[method])
+    signed = class_activation(network, trace, range(9), methods=[method], rectified=False)
+    assert min(m.values.min() for m in signed) < 0
+    for after, before in zip(rectified, signed, strict=True):
+        np.testing.assert_array_equal(after.values, np.maximum(before.values, 0))
+
+
+def test_grad_cam_of_the_averaging_head_is_cam_divided_by_the_area(network: ZFNet, trace: Trace) -> None:
+    """CAM (Zhou et al. 2016) is the sum of the maps, weighted as the head weights their averages."""
+    maps = trace.activation("conv5")[0]
+    for class_map in class_activation(network, trace, range(9), layer="conv5", head="gap", rectified=False):
+        cam = torch.einsum("k,khw->hw", network.gap.weight[class_map.class_index], maps)
+        assert difference(values(class_map) * maps[0].numel(), cam) < 1e-12
+        mean = cam.mean() + network.gap.bias[class_map.class_index]
+        torch.testing.assert_close(mean, trace.outputs["gap"][0, class_map.class_index])
+
+
+def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:
+    with unchanged(network, trace):
+        class_activation(network, trace, [0, 5], methods=list(METHODS), layer="conv3")
+        with pytest.raises(SelectionError):
+            class_activation(network, trace, [0, 9])
+
+
+@pytest.mark.parametrize(
+    ("classes", "options", "message"),
+    [
+        ([9], {}, "there are 9 classes (0-8), got 9"),
+        ([0, -1], {}, "there are 9 classes (0-8), got -1"),
+        ([0], {"methods": ["gradcam", "scam"]}, f"the methods are {', '.join(METHODS)}, got 'scam'"),
+        ([0], {"layer": "fc6"}, "class maps are made at conv1 to pool5, got 'fc6'"),
+        ([0], {"head": "svm"}, "this network's heads are fc, gap, got 'svm'"),
+        ([0], {"head": "gap", "layer": "pool5"}, "there is no way down from 'gap' to 'pool5'"),
+    ],
+)
+def test_what_does_not_exist_is_refused(
+    network: ZFNet, trace: Trace, classes: list[int], options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SelectionError) as caught:
+        class_activation(network, trace, classes, **options)
+    assert str(caught.value) == message
+
+
+def test_a_network_without_averaging_head_says_so(x: Tensor) -> None:
+    model = random_network(narrow(TABLE), gap=False)
+    with pytest.raises(SelectionError, match="this network's heads are fc, got 'gap'"):
+        class_activation(model, model.trace(x), [0], head="gap")

@@ -1,0 +1,305 @@
+"""Arrays to pictures: scales, colours, placement on the picture, overlays, mosaics and boxes."""
+
+import colorsys
+import io
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib import colormaps
+from PIL import Image
+
+from zfnet import render
+from zfnet.errors import SelectionError
+from zfnet.geometry import (
+    GEOMETRIES,
+    LAYERS,
+    PAPER,
+    SPATIAL,
+    TABLE,
+    ReceptiveField,
+    layer_table,
+    receptive_field,
+    shapes,
+)
+
+RNG = np.random.default_rng(0)
+NOISE = RNG.integers(0, 256, (224, 224, 3), dtype=np.uint8)
+CONV5 = receptive_field(TABLE, "conv5")
+SCALE = np.linspace(0, 1, 256)
+
+
+def lightness(pixels: np.ndarray) -> np.ndarray:
+    """Return CIE L*, 0 to 100, of sRGB pixels."""
+    linear = np.where(pixels > 10, ((pixels / 255 + 0.055) / 1.055) ** 2.4, pixels / 255 / 12.92)
+    y = linear @ (0.2126, 0.7152, 0.0722)
+    return np.where(y > (6 / 29) ** 3, 116 * np.cbrt(y) - 16, y * (29 / 3) ** 3)
+
+
+# Scales
+
+
+def test_normalising_clips_to_the_given_range() -> None:
+    scaled = render.normalise(np.array([-1.0, 0.0, 1.0, 2.0, 9.0]), 0, 4)
+    assert scaled.dtype == np.float32
+    assert scaled.tolist() == [0, 0, 0.25, 0.5, 1]
+
+
+@pytest.mark.parametrize("value", [0.0, 3.5, -2.0])
+def test_a_range_without_extent_gives_zeros(value: float) -> None:
+    constant = np.full((3, 4), value, np.float32)
+    scaled = render.normalise(constant, value, value)
+    assert scaled.shape == (3, 4)
+    assert not scaled.any()
+    assert not render.normalise(constant, 1, 0).any()
+
+
+def test_a_map_is_shown_from_zero_to_its_maximum() -> None:
+    shown = render.heat(np.array([[-1.0, 0.0, 2.0, 4.0]]), "grey")
+    assert shown[0, :, 0].tolist() == [0, 0, 128, 255]
+
+
+def test_a_map_is_shown_within_the_given_limits() -> None:
+    shown = render.heat(np.array([[-1.0, 0.0, 2.0, 4.0]]), "grey", limits=(-1, 1))
+    assert shown[0, :, 0].tolist() == [0, 128, 255, 255]
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0])
+def test_a_silent_map_is_shown_in_the_darkest_colour(value: float) -> None:
+    assert (render.heat(np.full((2, 2), value)) == render.colour(np.zeros((2, 2)))).all()
+
+
+# Colours
+
+
+@pytest.mark.parametrize("name", render.COLORMAPS)
+def test_a_colour_map_begins_and_ends_with_its_anchors(name: str) -> None:
+    ends = render.colour(np.array([0.0, 1.0]), name)
+    assert ends.dtype == np.uint8
+    assert [bytes(end).hex() for end in ends] == [render.COLORMAPS[name][0], render.COLORMAPS[name][-1]]
+
+
+def test_colours_take_any_shape() -> None:
+    assert render.colour(np.zeros((2, 3, 4))).shape == (2, 3, 4, 3)
+
+
+@pytest.mark.parametrize("name", render.UNSIGNED)
+def test_an_unsigned_colour_map_gets_ever_lighter(name: str) -> None:
+    light = lightness(render.colour(SCALE, name))
+    assert (np.diff(light) >= 0).all()
+    assert np.diff(light[::16]).min() > 3
+
+
+@pytest.mark.parametrize("name", ["viridis", "inferno"])
+def test_an_unsigned_colour_map_follows_matplotlib(name: str) -> None:
+    theirs = colormaps[name](np.arange(256))[:, :3] * 255
+    ours = render.colour(SCALE, name)
+    assert np.abs(ours - theirs).max() < 18
+    assert np.abs(lightness(ours) - lightness(theirs)).max() < 2
+
+
+def test_the_diverging_map_is_equally_light_on_both_sides_of_a_neutral_middle() -> None:
+    light = lightness(render.colour(SCALE, "diverging"))
+    assert np.abs(light - light[::-1]).max() < 0.8
+    assert (np.diff(light[:128]) > 0).all()
+    neutral = render.colour(np.array([0.5]), "diverging")[0]
+    assert np.ptp(neutral) <= 1
+    assert neutral.min() > 240
+
+
+def test_an_unknown_colour_map_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(SelectionError) as caught:
+        render.heat(np.zeros((2, 2)), "jet")
+    assert str(caught.value) == "the colour maps are viridis, inferno, grey, diverging, got 'jet'"
+
+
+def test_a_signed_map_is_blue_below_zero_red_above_and_symmetric() -> None:
+    shown = render.signed_heat(np.array([[-2.0, 0.0, 1.0, 2.0]]))[0]
+    low, zero, half, high = shown.astype(int)
+    assert low[2] > low[0] + 50
+    assert high[0] > high[2] + 50
+    assert np.ptp(zero) <= 1
+    assert lightness(low) == pytest.approx(lightness(high), abs=0.8)
+    assert (render.signed_heat(np.array([[1.0]]), limit=2)[0, 0] == half).all()
+
+
+def test_the_zero_of_a_reconstruction_is_grey() -> None:
+    pixels = np.array([[[-2.0, 0.0, 2.0], [0.0, 0.0, 0.0], [1.0, -1.0, 0.0]]])
+    assert render.signed_pixels(pixels)[0].tolist() == [[0, 128, 255], [128, 128, 128], [191, 64, 128]]
+
+
+def test_a_reconstruction_of_nothing_is_grey_all_over() -> None:
+    for show in (render.signed_pixels, render.signed_heat):
+        shown = show(np.zeros((4, 4, 3) if show is render.signed_pixels else (4, 4)))
+        assert shown.shape == (4, 4, 3)
+        assert np.ptp(shown) <= 1
+
+
+def test_reconstructions_can_share_a_scale() -> None:
+    weak = np.full((1, 1, 3), 0.5)
+    assert render.signed_pixels(weak, limit=1)[0, 0].tolist() == [191, 191, 191]
+    assert render.signed_pixels(weak)[0, 0].tolist() == [255, 255, 255]
+
+
+# Sizes and places
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (2, 3)])
+def test_enlarging_repeats_pixels_by_a_whole_factor(shape: tuple[int, ...]) -> None:
+    pixels = RNG.integers(0, 256, shape, dtype=np.uint8)
+    large = render.enlarge(pixels, 14)
+    assert large.shape[:2] == (8, 12)
+    assert (large == np.kron(pixels, np.ones((4, 4) + (1,) * (len(shape) - 2), np.uint8))).all()
+
+
+def test_nothing_is_ever_made_smaller() -> None:
+    assert (render.enlarge(NOISE, 10) == NOISE).all()
+
+
+@pytest.mark.parametrize(("count", "columns", "gap"), [(7, 3, 2), (6, 3, 0), (2, 5, 1)])
+def test_a_mosaic_is_a_grid_of_equal_cells(count: int, columns: int, gap: int) -> None:
+    tiles = [RNG.integers(0, 255, (4, 5, 3), dtype=np.uint8) for _ in range(count)]
+    sheet = render.mosaic(tiles, columns, gap=gap)
+    rows = -(-count // columns)
+    assert sheet.shape == (rows * (4 + gap), columns * (5 + gap), 3)
+    rest = sheet.astype(int)
+    for i, tile in enumerate(tiles):
+        top, left = (i // columns) * (4 + gap), (i % columns) * (5 + gap)
+        assert (sheet[top : top + 4, left : left + 5] == tile).all()
+        rest[top : top + 4, left : left + 5] = 255
+    assert (rest == 255).all()
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("layer", SPATIAL)
+def test_a_placed_map_has_the_values_of_its_cells_at_their_centres(geometry: str, layer: str) -> None:
+    config = GEOMETRIES[geometry]
+    field, side = receptive_field(config, layer), shapes(config)[layer][1]
+    values = RNG.normal(size=(side, side)).astype(np.float32)
+    placed = render.place(values, field)
+    assert placed.shape == (224, 224)
+    assert placed.dtype == np.float32
+    # Every kernel is odd, so that every centre is a pixel; some of the outermost lie outside of the picture.
+    centres = np.array([field.centre(u) for u in range(side)], int)
+    cells = np.flatnonzero((centres >= 0) & (centres < 224))
+    assert len(cells) >= side - 2
+    assert np.abs(placed[np.ix_(centres[cells], centres[cells])] - values[np.ix_(cells, cells)]).max() < 1e-6
+
+
+def test_the_cells_of_conv5_lie_on_every_sixteenth_pixel() -> None:
+    values = RNG.normal(size=(14, 14)).astype(np.float32)
+    assert np.abs(render.place(values, CONV5)[0:209:16, 0:209:16] - values).max() == 0
+
+
+def test_rows_and_columns_are_not_mixed_up() -> None:
+    values = np.zeros((14, 14), np.float32)
+    values[2, 9] = 1
+    assert np.argwhere(render.place(values, CONV5) == 1).tolist() == [[32, 144]]
+
+
+@pytest.mark.parametrize("field", [CONV5, receptive_field(PAPER, "conv5"), receptive_field(TABLE, "pool1")])
+def test_a_linear_ramp_stays_linear_between_the_outermost_centres(field: ReceptiveField) -> None:
+    side = 1 + int((223 - field.centre(0)) // field.jump)
+    centres = np.array([field.centre(u) for u in range(side)])
+    placed = render.place(3 * centres[:, None] - 2 * centres[None, :] + 5, field)
+    inside = np.arange(max(0, int(np.ceil(centres[0]))), int(centres[-1]) + 1)
+    expected = 3 * inside[:, None] - 2 * inside[None, :] + 5
+    assert np.abs(placed[np.ix_(inside, inside)] - expected).max() < 2e-3
+
+
+def test_a_constant_map_stays_constant_up_to_the_edges() -> None:
+    assert (render.place(np.full((14, 14), 0.3), CONV5) == np.float32(0.3)).all()
+    assert (render.place(np.full((1, 1), 0.3), CONV5) == np.float32(0.3)).all()
+
+
+def test_beyond_the_outermost_centres_the_nearest_cell_goes_on() -> None:
+    placed = render.place(RNG.normal(size=(14, 14)), CONV5)
+    assert (placed[208:] == placed[208]).all()
+    assert (placed[:, 208:] == placed[:, 208:209]).all()
+
+
+# On the picture
+
+
+def test_an_overlay_without_opacity_is_the_picture() -> None:
+    assert (render.overlay(NOISE, RNG.random((224, 224)), opacity=0) == NOISE).all()
+
+
+def test_an_opaque_overlay_shows_the_map_where_it_is_strongest() -> None:
+    shown = render.overlay(NOISE, np.ones((224, 224)), "inferno", opacity=1)
+    assert (shown == render.colour(np.ones(1), "inferno")).all()
+
+
+def test_under_a_zero_map_the_picture_keeps_its_hue_and_loses_half_of_its_colour() -> None:
+    view = np.array([[[220, 40, 40], [30, 160, 90], [60, 60, 200], [128, 128, 128]]], np.uint8)
+    shown = render.overlay(view, np.zeros((1, 4)), opacity=1)
+    for before, after in zip(view[0], shown[0], strict=True):
+        assert np.ptp(after) == pytest.approx(np.ptp(before) / 2, abs=1.5)
+        if np.ptp(before):
+            hues = [colorsys.rgb_to_hsv(*(pixel / 255))[0] for pixel in (before, after)]
+            assert hues[0] == pytest.approx(hues[1], abs=0.01)
+
+
+def test_more_opacity_means_more_of_the_map() -> None:
+    target = render.colour(np.ones(1)).astype(int)
+    distances = [
+        np.abs(render.overlay(NOISE, np.ones((224, 224)), opacity=opacity) - target).mean()
+        for opacity in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    assert all(after < before for before, after in pairwise(distances))
+
+
+def test_a_box_is_framed_from_outside() -> None:
+    framed = render.draw_box(NOISE, (50, 60, 90, 120))
+    changed = (framed != NOISE).any(2)
+    assert not changed[50:90, 60:120].any()
+    red, white = np.array([214, 39, 40]), np.array([255, 255, 255])
+    for distance, colour in ((1, red), (2, white)):
+        assert (framed[50 - distance, 60 - distance : 120 + distance] == colour).all()
+        assert (framed[89 + distance, 60 - distance : 120 + distance] == colour).all()
+        assert (framed[50 - distance : 90 + distance, 60 - distance] == colour).all()
+        assert (framed[50 - distance : 90 + distance, 119 + distance] == colour).all()
+    outside = changed.copy()
+    outside[48:92, 58:122] = False
+    assert not outside.any()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 224, 224), (0, 0, 40, 30), (190, 200, 224, 224), (1, 222, 3, 224)])
+def test_a_box_at_the_border_is_framed_within_the_picture(box: tuple[int, int, int, int]) -> None:
+    framed = render.draw_box(NOISE, box)
+    assert framed.shape == NOISE.shape
+    top, left, bottom, right = box
+    changed = (framed != NOISE).any(2)
+    assert not changed[top + 1 : bottom - 1, left + 1 : right - 1].any()
+    assert changed[max(top - 1, 0)].sum() >= min(right + 1, 224) - max(left - 1, 0)
+
+
+def test_the_diagram_has_one_block_for_each_layer_and_marks_one() -> None:
+    for geometry in GEOMETRIES.values():
+        drawing = render.diagram(layer_table(geometry), marked="conv3")
+        assert drawing.shape == (320, 960, 3)
+        inked = (drawing[160] != 255).any(1)
+        starts = np.flatnonzero(inked & ~np.roll(inked, 1))
+        assert len(starts) == len(LAYERS)
+        marked = (drawing == render.diagram(layer_table(geometry))).all((0, 2))
+        assert starts[LAYERS.index("conv3")] <= np.flatnonzero(~marked)[0] < starts[LAYERS.index("conv3") + 1]
+        assert not inked[[0, -1]].any()
+
+
+def test_drawing_leaves_the_arguments_alone() -> None:
+    pixels, values = NOISE.copy(), RNG.random((224, 224))
+    before = values.copy()
+    render.draw_box(pixels, (50, 60, 90, 120))
+    render.overlay(pixels, values)
+    render.heat(values)
+    render.signed_heat(values)
+    assert (pixels == NOISE).all()
+    assert (values == before).all()
+
+
+def test_a_picture_survives_encoding() -> None:
+    data = render.encode_png(NOISE)
+    assert data.startswith(b"\x89PNG")
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.mode == "RGB"
+        assert (np.asarray(picture) == NOISE).all()

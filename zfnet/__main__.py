@@ -1,0 +1,270 @@
+"""The same methods from the shell: ``python -m zfnet explain PICTURE --out DIR``.
+
+Every command that makes pictures writes PNG files and a ``result.json``; ``--npz`` adds the arrays behind them. What
+went wrong is said in one line on stderr, with exit code 2.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zfnet import InferenceSession, MaximizationSettings, Unit, ZFNetError, crop, decode_image, render
+from zfnet.cam import METHODS, ClassMap
+from zfnet.classification import HEADS
+from zfnet.deconvnet import Projection
+from zfnet.geometry import LAYERS, SPATIAL, LayerRow, receptive_field, total
+from zfnet.images import CROP_MODES
+from zfnet.maximization import Maximization
+
+_SIDE = 672
+
+
+class Output:
+    """A folder that collects pictures, arrays and what is known about them."""
+
+    def __init__(self, folder: Path, keep_arrays: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._keep_arrays = folder, keep_arrays
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def picture(self, name: str, pixels: np.ndarray, array: np.ndarray | None = None) -> str:
+        """Write pixels, uint8 (H, W, 3), enlarged; return the file's name."""
+        (self._folder / f"{name}.png").write_bytes(render.encode_png(render.enlarge(pixels, _SIDE)))
+        if array is not None:
+            self._arrays[name] = array
+        return f"{name}.png"
+
+    def close(self, result: dict[str, Any]) -> None:
+        """Write ``result.json`` and, where asked for, ``arrays.npz``."""
+        (self._folder / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        if self._keep_arrays:
+            np.savez_compressed(self._folder / "arrays.npz", **self._arrays)  # type: ignore[arg-type]
+        print(f"written to {self._folder}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except (ZFNetError, OSError) as error:
+        print(f"zfnet: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def architecture(options: argparse.Namespace) -> None:
+    """Print the table of layers."""
+    rows = _session(options).architecture()
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    heading = ("layer", "type", "k/s/p", "output", "parameters", "MACs", "field", "jump", "rank", "stored", "executed")
+    lines = [heading, *(_cells(row) for row in rows)]
+    totals = [f"{total(rows, c):,}" for c in ("parameters", "macs", "stored_parameters", "executed_macs")]
+    lines.append(("total", "", "", "", totals[0], totals[1], "", "", "", totals[2], totals[3]))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(heading))]
+    for line in lines:
+        print("  ".join(c.ljust(w) if i < 4 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))))
+    print("gap is a second classifier on averaged conv5 maps; it is not part of the totals.")
+
+
+def classify(options: argparse.Namespace) -> None:
+    """Print the most probable classes."""
+    answer = _session(options).classify(_view(options), top=options.top, head=options.head)
+    if options.json:
+        print(json.dumps([asdict(c) for c in answer.classes], indent=2))
+        return
+    for c in answer.classes:
+        print(f"{c.probability:7.2%}  {c.index:4d}  {c.name}")
+
+
+def deconvnet(options: argparse.Namespace) -> None:
+    """Project units to the pixels."""
+    view, output = _view(options), Output(options.out, options.npz)
+    found = _session(options).deconvnet(view, options.units)
+    output.close({"projections": [_write_projection(output, f"deconvnet-{_file(p.unit)}", p) for p in found]})
+
+
+def cam(options: argparse.Namespace) -> None:
+    """Show where the evidence for classes lies."""
+    session, view, output = _session(options), _view(options), Output(options.out, options.npz)
+    classes = options.classes or [session.classify(view, top=1, head=options.head).classes[0].index]
+    maps = session.class_activation(view, classes, methods=options.methods, layer=options.layer, head=options.head)
+    output.close(
+        {
+            "maps": [
+                _write_map(output, f"{m.method}-{m.class_index}-{m.layer}", m, session=session, view=view) for m in maps
+            ]
+        }
+    )
+
+
+def maximize(options: argparse.Namespace) -> None:
+    """Synthesise what units or classes want to see."""
+    output = Output(options.out, options.npz)
+    settings = MaximizationSettings(steps=options.steps, size=options.size, seed=options.seed)
+    made = _session(options).maximize(options.units, settings, progress=_counter(options.steps))
+    output.close({"maximizations": [_write_maximization(output, f"maximization-{_file(m.unit)}", m) for m in made]})
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Write one picture for each lens: architecture, feature maps, DeconvNet, Grad-CAM, maximization."""
+    session, view, output = _session(options), _view(options), Output(options.out, options.npz)
+    classes = session.classify(view).classes
+    maps = session.feature_maps(view, options.unit.layer if options.unit else "conv5")
+    unit = options.unit or Unit(maps.layer, int(maps.ranked()[0]))
+    index = classes[0].index if options.class_index is None else options.class_index
+    (projection,) = session.deconvnet(view, [unit])
+    (evidence,) = session.class_activation(view, [index])
+    tiles = [render.enlarge(render.heat(values), 56) for values in maps.values]
+    settings = MaximizationSettings(steps=options.steps)
+    (made,) = session.maximize([Unit(unit.layer, unit.channel)], settings, progress=_counter(options.steps))
+    output.close(
+        {
+            "checkpoint": session.info.checkpoint_id,
+            "picture": str(options.picture),
+            "view": output.picture("view", np.asarray(view)),
+            "classes": [asdict(c) for c in classes],
+            "architecture": output.picture("architecture", render.diagram(session.architecture(), unit.layer)),
+            "feature_maps": {
+                "file": output.picture("feature_maps", render.mosaic(tiles, 16), maps.values),
+                "layer": maps.layer,
+                "strongest": [f"{maps.layer}:{channel}" for channel in maps.ranked()[:9]],
+                "silent": int(maps.silent.sum()),
+            },
+            "deconvnet": _write_projection(output, "deconvnet", projection),
+            "gradcam": _write_map(output, "gradcam", evidence, session=session, view=view),
+            "maximization": _write_maximization(output, "maximization", made),
+        }
+    )
+
+
+def _write_projection(output: Output, name: str, p: Projection) -> dict[str, Any]:
+    shown = render.signed_pixels(p.pixels)
+    pixels = render.draw_box(shown, p.box) if p.position else shown
+    described = {"unit": str(p.unit), "position": p.position, "activation": p.activation, "box": p.box}
+    return {"file": output.picture(name, pixels, p.pixels), **described}
+
+
+def _write_map(
+    output: Output, name: str, m: ClassMap, *, session: InferenceSession, view: Image.Image
+) -> dict[str, Any]:
+    placed = render.place(m.values, receptive_field(session.info.config, m.layer))
+    pixels = render.overlay(np.asarray(view), render.normalise(placed, 0, float(m.values.max())))
+    described = {"class": m.class_index, "name": session.info.labels.name(m.class_index), "method": m.method}
+    return {
+        "file": output.picture(name, pixels, m.values),
+        **described,
+        "layer": m.layer,
+        "head": m.head,
+        "maximum": float(m.values.max()),
+    }
+
+
+def _write_maximization(output: Output, name: str, m: Maximization) -> dict[str, Any]:
+    file = output.picture(name, m.image, m.image)
+    return {
+        "file": file,
+        "unit": str(m.unit),
+        "settings": asdict(m.settings),
+        "curve": [round(float(v), 5) for v in m.curve],
+    }
+
+
+def _cells(row: LayerRow) -> tuple[str, ...]:
+    seen = row.receptive_field
+    return (
+        row.name,
+        row.kind,
+        f"{row.kernel}/{row.stride}/{row.padding}" if row.kernel else "",
+        "×".join(map(str, (row.output[1], row.output[2], row.output[0]))),
+        f"{row.parameters:,}",
+        f"{row.macs:,}",
+        str(seen.size) if seen else "all",
+        str(seen.jump) if seen else "",
+        str(row.rank or ""),
+        f"{row.stored_parameters:,}",
+        f"{row.executed_macs:,}",
+    )
+
+
+def _session(options: argparse.Namespace) -> InferenceSession:
+    return InferenceSession.load(options.checkpoint, device=options.device)
+
+
+def _view(options: argparse.Namespace) -> Image.Image:
+    return crop(decode_image(options.picture.read_bytes()), options.crop, offset=options.offset)
+
+
+def _file(unit: Unit) -> str:
+    return str(unit).replace(":", "-").replace("@", "-at-").replace(",", "-")
+
+
+def _counter(steps: int) -> Callable[[int, object], None] | None:
+    """Return a progress line for people; nothing where the output is not a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda step, pictures: print(f"\rstep {step} of {steps}", end="\n" if step == steps else "", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m zfnet", description="Look into a ZFNet from the shell.")
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    def command(
+        run: Callable[[argparse.Namespace], None], *, picture: bool = False, out: bool = False
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        sub.set_defaults(command=run)
+        sub.add_argument("--checkpoint", type=Path, help="another checkpoint than the embedded one or ZFNET_CHECKPOINT")
+        sub.add_argument("--device", help="cpu or cuda")
+        if picture:
+            sub.add_argument("picture", type=Path, help="a picture file")
+            sub.add_argument("--crop", choices=CROP_MODES, default="centre", help="the square that the network sees")
+            sub.add_argument("--offset", type=float, default=0.5, help="with --crop move: 0 to 1 along the longer side")
+        if out:
+            sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write into")
+            sub.add_argument("--npz", action="store_true", help="also write the arrays")
+        return sub
+
+    sub = command(explain, picture=True, out=True)
+    sub.add_argument("--unit", type=_unit, help="for example conv5:17; by default the strongest of conv5")
+    sub.add_argument("--class", type=int, dest="class_index", metavar="N", help="by default the most probable one")
+    sub.add_argument("--steps", type=int, default=256, help="of the maximization")
+    command(architecture).add_argument("--json", action="store_true", help="print JSON")
+    sub = command(classify, picture=True)
+    sub.add_argument("--top", type=int, default=5)
+    sub.add_argument("--head", choices=HEADS, default="fc")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub = command(deconvnet, picture=True, out=True)
+    sub.add_argument("units", type=_unit, nargs="+", metavar="UNIT", help="such as conv5:17 or conv2:3@6,9")
+    sub = command(cam, picture=True, out=True)
+    sub.add_argument("--classes", type=int, nargs="+", metavar="N", help="by default the most probable one")
+    sub.add_argument("--methods", choices=METHODS, nargs="+", default=["gradcam"])
+    sub.add_argument("--layer", choices=SPATIAL, default="conv5")
+    sub.add_argument("--head", choices=HEADS, default="fc")
+    sub = command(maximize, out=True)
+    sub.add_argument("units", type=_unit, nargs="+", metavar="UNIT", help=f"a unit of {LAYERS[0]} to {LAYERS[-1]}")
+    sub.add_argument("--steps", type=int, default=256)
+    sub.add_argument("--size", type=int, default=160)
+    sub.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _unit(text: str) -> Unit:
+    try:
+        return Unit.parse(text)
+    except ZFNetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

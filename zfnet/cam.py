@@ -1,0 +1,83 @@
+"""The class-activation family: where in a layer the evidence for a class lies.
+
+Every method is one sum over the maps A of a layer, L = ReLU(Σ_k w_k A_k), and differs only in the weights w, which it
+makes from the maps and from g = ∂(class logit)/∂A:
+
+    gradcam     w_k = mean over cells of g_k       Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2
+
+Differences from the paper: none. The map is returned raw, in the layer's own size.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zfnet.classification import head_layer
+from zfnet.errors import SelectionError
+from zfnet.geometry import SPATIAL
+from zfnet.model import Trace, ZFNet
+
+# Maps (C, H, W) and gradients (K, C, H, W) to weights that broadcast to (K, C, H, W).
+METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "gradcam": lambda maps, gradients: gradients.mean((2, 3), keepdim=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """Evidence for one class, float32 (H, W) in the layer's own size, raw: neither scaled nor enlarged."""
+
+    method: str
+    class_index: int
+    layer: str
+    head: str
+    values: np.ndarray = field(repr=False)
+
+
+def class_activation(
+    model: ZFNet,
+    trace: Trace,
+    classes: Sequence[int],
+    *,
+    methods: Sequence[str] = ("gradcam",),
+    layer: str = "conv5",
+    head: str = "fc",
+    rectified: bool = True,
+) -> tuple[ClassMap, ...]:
+    """Return a map for every class and method, class by class.
+
+    Args:
+        model: the network of the trace.
+        trace: of one picture.
+        classes: class indices. All of them share one walk down from the logits; there is no second forward pass.
+        methods: names from ``METHODS``.
+        layer: conv1 ... pool5. Away from conv5 the maps are less reliable.
+        head: whose logit counts, "fc" or "gap".
+        rectified: after the final ReLU; False for the signed sum.
+
+    Raises:
+        SelectionError: for a class, method, layer or head that does not exist.
+    """
+    logits = head_layer(trace, head)
+    count = model.config.num_classes
+    for index in classes:
+        if not 0 <= index < count:
+            raise SelectionError(f"there are {count} classes (0-{count - 1}), got {index}")
+    for method in methods:
+        if method not in METHODS:
+            raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
+    if layer not in SPATIAL:
+        raise SelectionError(f"class maps are made at conv1 to pool5, got {layer!r}")
+    seeds = F.one_hot(torch.tensor(list(classes), dtype=torch.int64, device=trace.input.device), count)  # (K, classes)
+    gradients = model.pullback(trace, logits, seeds.to(trace.input.dtype), until=layer)  # (K, C, H, W)
+    maps = trace.activation(layer)[0]  # (C, H, W)
+    sums = {method: (METHODS[method](maps, gradients) * maps).sum(1) for method in methods}  # each (K, H, W)
+    return tuple(
+        ClassMap(method, index, layer, head, (values[k].relu() if rectified else values[k]).cpu().numpy())
+        for k, index in enumerate(classes)
+        for method, values in sums.items()
+    )

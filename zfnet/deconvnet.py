@@ -1,0 +1,89 @@
+"""DeconvNet: project the activation of one unit back to the pixels that caused it.
+
+All other activations of the unit's layer are set to zero; then, layer by layer down to the pixels: unpool with the
+switches that this picture set, rectify, filter with the transposed filters. No biases, no rectification after the last
+filter, so pixels may be negative.
+
+Reference: Zeiler & Fergus 2013, section 2.1.
+
+Differences from the paper: where two overlapping pooling windows chose the same cell, unpooling adds their signals (the
+paper does not say what happens there; see ``zfnet.model``). There is no contrast normalisation to undo.
+"""
+
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from zfnet.geometry import SPATIAL, receptive_field
+from zfnet.model import Trace, ZFNet
+from zfnet.unit import Unit
+
+# The widest map on the way down holds 4.8 MB a unit; a batch keeps the walk below 80 MB.
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A unit's activation, carried down to the picture.
+
+    ``unit`` carries the cell that was projected, as does ``position`` (row, column); both are without one when the unit
+    is silent on this picture. ``activation`` is the seed; ``box`` the cell's receptive field (top, left, bottom,
+    right), half-open and clipped to the picture; ``pixels`` float32 (224, 224, 3), signed, in normalised input units,
+    zero outside of the box.
+    """
+
+    unit: Unit
+    position: tuple[int, int] | None
+    activation: float
+    box: tuple[int, int, int, int]
+    pixels: np.ndarray = field(repr=False)
+
+
+def deconvnet(model: ZFNet, trace: Trace, units: list[Unit]) -> tuple[Projection, ...]:
+    """Project units to the pixels of a traced picture.
+
+    Args:
+        model: the network of the trace.
+        trace: of one picture.
+        units: at conv1 ... pool5. Without a position a unit's strongest cell is projected, as in the paper.
+
+    Returns:
+        One projection for each unit, in the order given.
+
+    Raises:
+        SelectionError: for a unit that the network does not have.
+    """
+    placed = [_placed(unit.check(model.config, SPATIAL), trace) for unit in units]
+    projections: list[Projection] = []
+    for layer, group in groupby(placed, key=lambda unit: unit.layer):
+        same = list(group)
+        for start in range(0, len(same), _BATCH):
+            projections += _project(model, trace, layer, same[start : start + _BATCH])
+    return tuple(projections)
+
+
+def _placed(unit: Unit, trace: Trace) -> Unit:
+    return unit.at_strongest(trace.activation(unit.layer)[0, unit.channel].cpu().numpy())
+
+
+def _project(model: ZFNet, trace: Trace, layer: str, units: list[Unit]) -> list[Projection]:
+    """Project units of one layer in one walk down."""
+    activation = trace.activation(layer)[0]  # (C, H, W)
+    seeds = activation.new_zeros(len(units), *activation.shape)
+    for seed, unit in zip(seeds, units, strict=True):
+        if unit.position is not None:
+            cell = (unit.channel, *unit.position)
+            seed[cell] = activation[cell]
+    pixels = model.pullback(trace, layer, seeds, rule="deconvnet").permute(0, 2, 3, 1).cpu().numpy()
+    seen = receptive_field(model.config, layer)
+    return [
+        Projection(
+            unit=unit,
+            position=unit.position,
+            activation=float(seed.sum()),
+            box=seen.box(*unit.position, model.config.input_size) if unit.position else (0, 0, 0, 0),
+            pixels=picture,
+        )
+        for unit, seed, picture in zip(units, seeds, pixels, strict=True)
+    ]

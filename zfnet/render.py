@@ -1,0 +1,172 @@
+"""Arrays to pictures: scale, colour, place, overlay, mosaic, boxes. Only numpy and Pillow.
+
+Unsigned values are coloured by a perceptually uniform map, signed ones by a diverging map with a neutral zero or, for
+reconstructions, by grey = zero with one scale for the three colours. Enlargements repeat pixels; nothing is smoothed
+that does not say so.
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from zfnet.errors import SelectionError
+from zfnet.geometry import LayerRow, ReceptiveField
+
+# Anchors, dark to light and evenly spaced, of viridis and inferno by Smith, van der Walt and Firing (CC0), of a plain
+# grey scale, and of a blue-white-red scale with equal lightness on both sides of its neutral middle.
+COLORMAPS: dict[str, tuple[str, ...]] = {
+    "viridis": ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"),
+    "inferno": ("000004", "1f0c48", "550f6d", "88226a", "ba3655", "e35933", "f98e09", "f9cb35", "fcffa4"),
+    "grey": ("000000", "ffffff"),
+    "diverging": ("1f3f8f", "4f7cc4", "9dbfe6", "f7f7f7", "efac96", "c9594a", "831c2b"),
+}
+UNSIGNED = ("viridis", "inferno", "grey")
+_BOX_COLOURS = ((255, 255, 255), (214, 39, 40))
+_BLOCKS = {"convolution": "#3b528b", "pooling": "#9fb3d1", "fully connected": "#21918c"}
+_MARKED = "#e4572e"
+
+
+def normalise(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Scale values to [0, 1] with clipping, float32; a range without extent gives zeros."""
+    if not high > low:
+        return np.zeros(values.shape, np.float32)
+    return np.clip((values - low) / (high - low), 0, 1).astype(np.float32)
+
+
+def colour(fractions: np.ndarray, colormap: str = "viridis") -> np.ndarray:
+    """Colour numbers in [0, 1], any shape, as uint8 (*shape, 3).
+
+    Raises:
+        SelectionError: for an unknown colour map.
+    """
+    if colormap not in COLORMAPS:
+        raise SelectionError(f"the colour maps are {', '.join(COLORMAPS)}, got {colormap!r}")
+    anchors = np.array([tuple(bytes.fromhex(c)) for c in COLORMAPS[colormap]], np.float32)
+    steps = np.linspace(0, len(anchors) - 1, 256)
+    table = np.stack([np.interp(steps, np.arange(len(anchors)), channel) for channel in anchors.T], 1)
+    return table.round().astype(np.uint8)[(fractions * 255).round().astype(np.uint8)]
+
+
+def heat(values: np.ndarray, colormap: str = "viridis", limits: tuple[float, float] | None = None) -> np.ndarray:
+    """Colour a map (H, W) from ``limits``, by default 0 to its maximum, as uint8 (H, W, 3)."""
+    low, high = limits or (0.0, float(values.max()))
+    return colour(normalise(values, low, high), colormap)
+
+
+def signed_heat(values: np.ndarray, limit: float | None = None) -> np.ndarray:
+    """Colour a signed map (H, W): blue below zero, white at zero, red above. Returns uint8 (H, W, 3)."""
+    peak = float(np.abs(values).max()) if limit is None else limit
+    return colour(normalise(values, -peak, peak) if peak > 0 else np.full(values.shape, 0.5), "diverging")
+
+
+def signed_pixels(pixels: np.ndarray, limit: float | None = None) -> np.ndarray:
+    """Show a signed reconstruction (H, W, 3), uint8: grey is zero, one scale for all three colours."""
+    peak = float(np.abs(pixels).max()) if limit is None else limit
+    fractions = normalise(pixels, -peak, peak) if peak > 0 else np.full(pixels.shape, 0.5, np.float32)
+    return (fractions * 255).round().astype(np.uint8)
+
+
+def enlarge(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Repeat pixels (H, W[, 3]) by the largest whole factor that keeps the longer side within ``side``."""
+    factor = max(1, side // max(pixels.shape[:2]))
+    return pixels.repeat(factor, 0).repeat(factor, 1)
+
+
+def mosaic(tiles: Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
+    """Lay equal tiles (h, w, 3) in rows of ``columns``, each with ``gap`` pixels to its right and below."""
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * (height + gap), columns * (width + gap), 3), background, np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def place(values: np.ndarray, field: ReceptiveField, size: int = 224) -> np.ndarray:
+    """Lay a map (H, W) on the picture by the centres of its cells' receptive fields, bilinear between.
+
+    Beyond the outermost centres the nearest cell's value goes on. Returns float32 (size, size).
+    """
+    rows = np.interp(np.arange(size), [field.centre(i) for i in range(values.shape[0])], np.arange(values.shape[0]))
+    columns = np.interp(np.arange(size), [field.centre(i) for i in range(values.shape[1])], np.arange(values.shape[1]))
+    vertical = _between(values.astype(np.float32), rows)
+    return _between(vertical.T, columns).T
+
+
+def overlay(view: np.ndarray, fractions: np.ndarray, colormap: str = "viridis", opacity: float = 0.6) -> np.ndarray:
+    """Lay a map over a picture: what is low stays see-through, the picture beneath loses its colour.
+
+    Args:
+        view: uint8 (H, W, 3).
+        fractions: the map, in [0, 1], (H, W).
+        colormap: the colours of the map.
+        opacity: of the strongest spot, in [0, 1]; 0 gives the picture untouched.
+    """
+    grey = np.asarray(Image.fromarray(view).convert("L"), np.float32)[..., None]
+    faded = view * (1 - opacity) + (0.5 * view + 0.5 * grey) * opacity
+    alpha = (fractions * opacity)[..., None]
+    return (faded * (1 - alpha) + colour(fractions, colormap) * alpha).round().astype(np.uint8)
+
+
+def draw_box(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Frame ``box`` (top, left, bottom, right; half-open) by a red line in a white one, both outside of it."""
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    top, left, bottom, right = box
+    for distance, colour_ in ((2, _BOX_COLOURS[0]), (1, _BOX_COLOURS[1])):
+        # At the picture's edge the frame moves inwards, so that it stays visible.
+        limits = (
+            (max(left - distance, 0), max(top - distance, 0)),
+            (
+                min(right + distance, picture.width) - 1,
+                min(bottom + distance, picture.height) - 1,
+            ),
+        )
+        draw.rectangle(limits, outline=colour_)
+    return np.asarray(picture)
+
+
+def diagram(rows: Sequence[LayerRow], marked: str = "", width: int = 960, height: int = 200) -> np.ndarray:
+    """Draw the layers as blocks, as high as their maps (square root) and as wide as their channels (logarithm).
+
+    Args:
+        rows: the architecture table; the ``gap`` head is left out, it is not on the way.
+        marked: the layer to be drawn in the accent colour.
+        width: of the drawing in pixels.
+        height: of the drawing in pixels.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    blocks = [row for row in rows if row.name != "gap"]
+    gap = width // 60
+    shares = np.log2([row.output[0] for row in blocks])
+    widths = (shares / shares.sum() * (width - gap * (len(blocks) + 1))).astype(int)
+    picture = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(picture)
+    left = gap
+    for row, block in zip(blocks, widths, strict=True):
+        tall = int(height * 0.94 * np.sqrt(row.output[1] / blocks[0].output[1])) if row.output[1] > 1 else height // 3
+        top = (height - tall) // 2
+        colour_ = _MARKED if row.name == marked else _BLOCKS[row.kind]
+        draw.rounded_rectangle((left, top, left + int(block), top + tall), radius=4, fill=colour_)
+        left += int(block) + gap
+    return np.asarray(picture)
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Return a picture, uint8 (H, W, 3), as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _between(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Interpolate the rows of (H, W) linearly at fractional row numbers."""
+    low = np.floor(at).astype(int).clip(0, len(values) - 1)
+    high = (low + 1).clip(0, len(values) - 1)
+    part = (at - low)[:, None].astype(np.float32)
+    return np.asarray(values[low] * (1 - part) + values[high] * part)

@@ -1,0 +1,295 @@
+"""The shared inference backend: one loaded network, its traces, and a bound on how much runs at once.
+
+The session holds no mathematics. Each method traces the picture (at most once: traces are kept by content) and hands
+over to the module of the same name.
+"""
+
+import os
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from zfnet import cam, classification, maximization
+from zfnet import deconvnet as deconvnet_
+from zfnet import feature_maps as feature_maps_
+from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
+from zfnet.errors import Cancelled, SelectionError
+from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
+from zfnet.images import as_view, digest, to_tensor
+from zfnet.labels import Labels
+from zfnet.model import Trace
+from zfnet.unit import Unit
+
+# Asked while waiting and between steps; True ends the computation with ``Cancelled``.
+Cancel = Callable[[], bool]
+_TRACE_MEBIBYTES = 256
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What is loaded: the checkpoint's identity, its shape, its names, how well it does, and where it runs."""
+
+    checkpoint_id: str
+    checkpoint_name: str
+    config: ZFNetConfig
+    labels: Labels = field(repr=False)
+    evaluation: Mapping[str, Mapping[str, float]]
+    ranks: Mapping[str, int]
+    heads: tuple[str, ...]
+    device: str
+
+
+class InferenceSession:
+    """One network, shared by everybody: safe to call from many threads.
+
+    At most ``slots`` computations run at once, so that slots × torch threads stay within the cores; the rest wait their
+    turn.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        self._model = checkpoint.build().to(device)
+        self._mean, self._std = checkpoint.mean, checkpoint.std
+        self._device = device
+        self.info = SessionInfo(
+            checkpoint_id=checkpoint.id,
+            checkpoint_name=checkpoint.name,
+            config=checkpoint.config,
+            labels=checkpoint.labels,
+            evaluation=checkpoint.evaluation,
+            ranks=checkpoint.ranks,
+            heads=("fc", "gap") if self._model.gap is not None else ("fc",),
+            device=str(device),
+        )
+        self.slots = max(1, _cores() // torch.get_num_threads())
+        self._places = _Places(self.slots)
+        self._traces = _TraceCache(_number("ZFNET_TRACE_MB", _TRACE_MEBIBYTES) * 2**20)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, device: str | None = None) -> "InferenceSession":
+        """Load a checkpoint.
+
+        Args:
+            path: a checkpoint file; by default the one that ``ZFNET_CHECKPOINT`` names, else the embedded one.
+            device: "cpu", "cuda" or "cuda:1"; by default ``ZFNET_DEVICE``, else the GPU if there is one.
+
+        Raises:
+            InvalidCheckpointError: when the file is not a complete ZFNet checkpoint.
+            SelectionError: for a device that does not exist.
+        """
+        path = Path(path or os.environ.get("ZFNET_CHECKPOINT") or EMBEDDED)
+        return cls(read_checkpoint(path), _device(device or os.environ.get("ZFNET_DEVICE")))
+
+    def architecture(self) -> tuple[LayerRow, ...]:
+        """Return the layers of the loaded network, and the ``gap`` head if it has one."""
+        rows = layer_table(self.info.config, self.info.ranks)
+        return rows if "gap" in self.info.heads else rows[:-1]
+
+    def prepare(self, picture: Image.Image) -> Tensor:
+        """Return what goes into the network: normalised float32 (1, 3, 224, 224) on the CPU."""
+        return to_tensor(as_view(picture), self._mean, self._std)
+
+    def trace(self, picture: Image.Image, *, cancel: Cancel | None = None) -> Trace:
+        """Return every activation and switch of a picture, from one forward pass that is kept by the picture's content.
+
+        Args:
+            picture: the 224×224 view; any other picture is centre-cropped.
+            cancel: asked while waiting for a free slot, or for another thread that traces the same picture.
+
+        Raises:
+            Cancelled: when ``cancel`` says so.
+        """
+        view = as_view(picture)
+
+        def forward() -> Trace:
+            with self._compute(cancel):
+                return self._model.trace(self.prepare(view).to(self._device))
+
+        return self._traces.get(digest(view), forward, cancel)
+
+    def classify(
+        self, picture: Image.Image, *, top: int = 5, head: str = "fc", cancel: Cancel | None = None
+    ) -> classification.Classification:
+        """Return the most probable classes; see :func:`zfnet.classification.classify`."""
+        return classification.classify(self.trace(picture, cancel=cancel), self.info.labels, top=top, head=head)
+
+    def feature_maps(
+        self, picture: Image.Image, layer: str, *, rectified: bool = True, cancel: Cancel | None = None
+    ) -> feature_maps_.FeatureMaps:
+        """Return all channels of a layer; see :func:`zfnet.feature_maps.feature_maps`."""
+        return feature_maps_.feature_maps(self.trace(picture, cancel=cancel), layer, rectified=rectified)
+
+    def deconvnet(
+        self, picture: Image.Image, units: Sequence[str | Unit], *, cancel: Cancel | None = None
+    ) -> tuple[deconvnet_.Projection, ...]:
+        """Return the projection of each unit, such as ``conv5:17``; see :func:`zfnet.deconvnet.deconvnet`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return deconvnet_.deconvnet(self._model, trace, [Unit.parse(unit) for unit in units])
+
+    def class_activation(
+        self,
+        picture: Image.Image,
+        classes: Sequence[int],
+        *,
+        methods: Sequence[str] = ("gradcam",),
+        layer: str = "conv5",
+        head: str = "fc",
+        rectified: bool = True,
+        cancel: Cancel | None = None,
+    ) -> tuple[cam.ClassMap, ...]:
+        """Return a map for each class and method; see :func:`zfnet.cam.class_activation`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return cam.class_activation(
+                self._model, trace, classes, methods=methods, layer=layer, head=head, rectified=rectified
+            )
+
+    def maximize(
+        self,
+        units: Sequence[str | Unit],
+        settings: maximization.MaximizationSettings | None = None,
+        *,
+        progress: maximization.Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> tuple[maximization.Maximization, ...]:
+        """Return a synthesised picture for each unit; see :func:`zfnet.maximization.maximize`.
+
+        The slot is held for one step at a time, so that other calls go in between.
+        """
+        return maximization.maximize(
+            self._model,
+            [Unit.parse(unit) for unit in units],
+            settings or maximization.MaximizationSettings(),
+            self._normalise,
+            slot=lambda: self._compute(cancel),
+            progress=progress,
+            cancel=cancel,
+        )
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (self._mean, self._std))
+        return (x - mean) / std
+
+    @contextmanager
+    def _compute(self, cancel: Cancel | None = None) -> Iterator[None]:
+        """Hold one of the slots; whoever waits can still be cancelled."""
+        self._places.enter(cancel)
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self._places.leave()
+
+
+class _Places:
+    """A bounded number of places, handed over in the order of asking.
+
+    A semaphore would let a job that leaves and enters again at every step overtake everybody who waits.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._line: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
+
+    def enter(self, cancel: Cancel | None = None) -> None:
+        """Wait for a place; whoever gives up, for whatever reason, leaves the line."""
+        turn = threading.Event()
+        with self._lock:
+            self._line.append(turn)
+            self._hand_over()
+        try:
+            _wait(turn.wait, cancel)
+        except BaseException:
+            with self._lock:
+                if turn.is_set():
+                    self._free += 1
+                    self._hand_over()
+                else:
+                    self._line.remove(turn)
+            raise
+
+    def leave(self) -> None:
+        """Give the place to the first in line."""
+        with self._lock:
+            self._free += 1
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        while self._free and self._line:
+            self._free -= 1
+            self._line.popleft().set()
+
+
+class _TraceCache:
+    """Traces by content, the least recently used thrown out first; no two threads make the same one at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: OrderedDict[str, Trace] = OrderedDict()
+        self._lock = threading.Lock()
+        # A lock for every key would have to be cleaned up; a few shared ones only make unlike pictures wait now and
+        # then.
+        self._making = tuple(threading.Lock() for _ in range(64))
+
+    def get(self, key: str, make: Callable[[], Trace], cancel: Cancel | None = None) -> Trace:
+        """Return the trace that is held under ``key``, else make it and hold it."""
+        making = self._making[hash(key) % len(self._making)]
+        _wait(making.acquire, cancel)
+        try:
+            with self._lock:
+                if key in self._held:
+                    self._held.move_to_end(key)
+                    return self._held[key]
+            trace = make()
+            with self._lock:
+                self._held[key] = trace
+                # The newest stays even if it alone is over the limit: its caller is about to use it again.
+                while len(self._held) > 1 and sum(t.nbytes for t in self._held.values()) > self._limit:
+                    self._held.popitem(last=False)
+            return trace
+        finally:
+            making.release()
+
+
+def _wait(attempt: Callable[..., bool], cancel: Cancel | None) -> None:
+    """Repeat an attempt that takes a ``timeout`` until it succeeds, unless the caller gives up."""
+    while not attempt(timeout=_POLL_SECONDS):
+        if cancel and cancel():
+            raise Cancelled("stopped while waiting for a free place")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _number(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal():
+        raise SelectionError(f"{variable} must be a whole number, got {text!r}")
+    return int(text)
+
+
+def _device(name: str | None) -> torch.device:
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        if name.partition(":")[0] not in ("cpu", "cuda"):
+            raise RuntimeError("other kinds of device are not supported")
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SelectionError(
+            f"there is no device {name!r} here; use cpu, or cuda with an NVIDIA card and driver"
+        ) from error
+    if device.type == "cuda":
+        # TF32 keeps 10 bits of mantissa: CPU and GPU would differ by more than 1e-4 of the peak.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return device
