@@ -25,7 +25,7 @@ else:
     with looked:
         picture(found.input_patch, t("deconvnet.input_alt", unit=chosen), t("deconvnet.input_caption"))
     with projected:
-        picture(found.patch, t("deconvnet.patch_alt", unit=chosen), t("deconvnet.patch_caption", peak=found.peak))
+        picture(found.patch, t("deconvnet.patch_alt", unit=chosen), t("deconvnet.patch_caption", limit=found.limit))
     st.markdown(t("deconvnet.overlap"))
 
 st.page_link("pages/maximization.py", label=t("deconvnet.to_maximization", unit=chosen), icon=":material/auto_awesome:")

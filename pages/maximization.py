@@ -52,8 +52,10 @@ with beforehand:
     st.subheader(t("maximization.beforehand"), anchor=False)
     made = results.premade(backend, target)
     if made:
-        caption = t("maximization.beforehand_caption", name=name, steps=made.steps, start=made.start, end=made.end)
-        picture(made.image, t("maximization.alt", name=name), caption)
+        caption = t(
+            "maximization.beforehand_caption", name=name, steps=made.settings.steps, start=made.start, end=made.end
+        )
+        picture(made.file.read_bytes(), t("maximization.alt", name=name), caption)
     else:
         st.info(t("maximization.beforehand_none", name=name))
 

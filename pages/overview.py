@@ -12,7 +12,8 @@ architecture, maps, deconvnet, gradcam, maximization = st.columns(5)
 
 with architecture:
     st.page_link("pages/architecture.py", label=t("architecture.title"), icon=":material/layers:")
-    picture(results.diagram(backend, chosen.layer), t("overview.architecture_alt"), t("overview.architecture_caption"))
+    drawing = results.diagram(backend, chosen.layer, (448, 448))
+    picture(drawing, t("overview.architecture_alt"), t("overview.architecture_caption"))
 
 with maps:
     st.page_link("pages/feature_maps.py", label=t("feature_maps.title"), icon=":material/grid_view:")
@@ -39,7 +40,9 @@ with maximization:
     made = results.premade(backend, chosen)
     if made:
         picture(
-            made.image, t("overview.maximization_alt", unit=chosen), t("overview.maximization_caption", unit=chosen)
+            made.file.read_bytes(),
+            t("overview.maximization_alt", unit=chosen),
+            t("overview.maximization_caption", unit=chosen),
         )
     else:
         st.info(t("overview.maximization_none", unit=chosen))

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from tests.oracle import CONFIGS, narrow, random_network
+from tests.oracle import CONFIGS, HEADS, narrow, random_network, sequential
 from zfnet import InferenceSession
 from zfnet.checkpoint import EMBEDDED, read_checkpoint
 from zfnet.model import Trace, ZFNet
@@ -48,6 +48,12 @@ def session() -> InferenceSession:
 def embedded() -> ZFNet:
     """The network of the embedded checkpoint, for what a session does not show."""
     return read_checkpoint(EMBEDDED).build()
+
+
+@pytest.fixture(scope="session")
+def chains(embedded: ZFNet) -> dict[str, nn.Sequential]:
+    """The same network as a chain of torch's modules, for each head."""
+    return {head: sequential(embedded, head) for head in HEADS}
 
 
 @pytest.fixture(scope="session")

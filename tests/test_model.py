@@ -106,7 +106,7 @@ def test_the_three_rules_differ(network: ZFNet, trace: Trace) -> None:
     assert min(difference(gradient, deconvnet), difference(gradient, guided), difference(deconvnet, guided)) > 0.2
 
 
-@pytest.mark.parametrize("layer", STARTS)
+@pytest.mark.parametrize("layer", ["pool1", "conv2", "pool5", "fc8", "gap"])
 def test_many_signals_share_the_trace_of_one_picture(network: ZFNet, trace: Trace, rule: str, layer: str) -> None:
     cotangents = random_like(trace.outputs[layer], count=3)
     together = network.pullback(trace, layer, cotangents, rule=rule)
@@ -115,9 +115,9 @@ def test_many_signals_share_the_trace_of_one_picture(network: ZFNet, trace: Trac
         torch.testing.assert_close(pulled, alone, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("layer", ["pool2", "conv5", "pool5", "fc8", "gap"])
+@pytest.mark.parametrize("layer", ["conv2", "pool5", "fc8", "gap"])
 def test_in_a_batch_every_picture_has_its_own_signal(network: ZFNet, x: Tensor, rule: str, layer: str) -> None:
-    pictures = torch.cat([x, x.flip(3), 2 * x])
+    pictures = torch.cat([x, 2 * x.flip(3)])
     batch = network.trace(pictures)
     cotangents = random_like(batch.outputs[layer])
     together = network.pullback(batch, layer, cotangents, rule=rule)

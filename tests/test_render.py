@@ -277,8 +277,8 @@ def test_a_box_at_the_border_is_framed_within_the_picture(box: tuple[int, int, i
 def test_the_diagram_has_one_block_for_each_layer_and_marks_one() -> None:
     for geometry in GEOMETRIES.values():
         drawing = render.diagram(layer_table(geometry), marked="conv3")
-        assert drawing.shape == (320, 960, 3)
-        inked = (drawing[160] != 255).any(1)
+        assert drawing.shape == (240, 960, 3)
+        inked = (drawing[105] != 255).any(1)
         starts = np.flatnonzero(inked & ~np.roll(inked, 1))
         assert len(starts) == len(LAYERS)
         marked = (drawing == render.diagram(layer_table(geometry))).all((0, 2))

@@ -19,7 +19,8 @@ from zfnet import InferenceSession, MaximizationSettings, Unit, ZFNetError, crop
 from zfnet.cam import METHODS, ClassMap
 from zfnet.classification import HEADS
 from zfnet.deconvnet import Projection
-from zfnet.geometry import LAYERS, SPATIAL, LayerRow, receptive_field, total
+from zfnet.gallery import EMBEDDED_GALLERY, make_gallery
+from zfnet.geometry import LAYERS, SPATIAL, LayerRow, receptive_field, shapes, total
 from zfnet.images import CROP_MODES
 from zfnet.maximization import Maximization
 
@@ -113,6 +114,15 @@ def maximize(options: argparse.Namespace) -> None:
     settings = MaximizationSettings(steps=options.steps, size=options.size, seed=options.seed)
     made = _session(options).maximize(options.units, settings, progress=_counter(options.steps))
     output.close({"maximizations": [_write_maximization(output, f"maximization-{_file(m.unit)}", m) for m in made]})
+
+
+def gallery(options: argparse.Namespace) -> None:
+    """Make the maximizations that the dashboard shows at once."""
+    session = _session(options)
+    channels = range(shapes(session.info.config)[options.layer][0])
+    settings = MaximizationSettings(steps=options.steps)
+    units = [Unit(options.layer, channel) for channel in channels]
+    make_gallery(session, units, settings, options.out, progress=lambda done, of: print(f"{done} of {of}", flush=True))
 
 
 def explain(options: argparse.Namespace) -> None:
@@ -256,6 +266,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=int, default=256)
     sub.add_argument("--size", type=int, default=160)
     sub.add_argument("--seed", type=int, default=0)
+    sub = command(gallery)
+    sub.add_argument("--out", type=Path, default=EMBEDDED_GALLERY, metavar="DIR", help="by default the embedded one")
+    sub.add_argument("--layer", choices=SPATIAL, default="conv5")
+    sub.add_argument("--steps", type=int, default=256)
     return parser
 
 

@@ -41,7 +41,7 @@ MAX_SCANS = 100  # a progressive JPEG has about 10; each passes over all pixels 
 MIN_SIDE = 32
 MAX_RATIO = 20
 VIEW_SIDE = 224
-KEPT_SIDE = 3 * VIEW_SIDE  # beyond threefold a later resize shows no difference (Pillow: ``reducing_gap=3.0``)
+KEPT_SIDE = 3 * VIEW_SIDE  # from threefold on a later resize shows no difference (Pillow: ``reducing_gap=3.0``)
 DECODERS = 2  # at a time in this process: 64 MP are 256 MB in Pillow, and up to four times that on the way
 CROP_MODES = ("centre", "fit", "move")
 PAD_COLOUR = (124, 116, 104)  # round(255 * mean) of ImageNet, (0.485, 0.456, 0.406): nearly 0 once normalised
@@ -56,11 +56,12 @@ REASONS: Mapping[str, str] = {
     "not_a_picture": "The file is not a picture of a known format ({formats}). Choose another one, or save it as PNG.",
     "heic": "The file is a HEIC picture ({brand}), which cannot be read here. Save it as JPEG or PNG.",
     "truncated": "The {format} file of {bytes:,} bytes ends before its picture does. Copy or download it again.",
-    "broken": "The {format} file is damaged, incomplete or of a rare kind; no decoding it. Save it as JPEG or PNG.",
-    "too_many_pixels": "The picture is {width} x {height}, {pixels:,} pixels; {limit:,} are allowed. Shrink it first.",
+    "broken": "The {format} file is damaged, incomplete or of a rare kind. Save the picture again as JPEG or PNG.",
+    "too_many_pixels": "The picture is {width} x {height}, {pixels:,} pixels; at most {limit:,} are allowed. "
+    "Save it smaller.",
     "too_small": "The picture is {width} x {height}; each side needs at least {limit} pixels. Choose a larger one.",
-    "too_elongated": "The picture is {width} x {height}, one side {ratio:.1f} times the other; {limit} is allowed. "
-    "Cut it to the part that matters.",
+    "too_elongated": "The picture is {width} x {height}, one side {ratio:.1f} times the other; at most {limit} times "
+    "is allowed. Cut it to the part that matters.",
 }
 
 _READERS: Mapping[str, tuple[bytes, Callable[[io.BytesIO], ImageFile]]] = {

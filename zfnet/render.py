@@ -9,7 +9,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ReceptiveField
@@ -26,6 +26,7 @@ UNSIGNED = ("viridis", "inferno", "grey")
 _BOX_COLOURS = ((255, 255, 255), (214, 39, 40))
 _BLOCKS = {"convolution": "#3b528b", "pooling": "#9fb3d1", "fully connected": "#21918c"}
 _MARKED = "#e4572e"
+_NAMED_WIDTH = 800
 
 
 def normalise(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -129,31 +130,36 @@ def draw_box(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def diagram(rows: Sequence[LayerRow], marked: str = "", width: int = 960, height: int = 200) -> np.ndarray:
+def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = (960, 240)) -> np.ndarray:
     """Draw the layers as blocks, as high as their maps (square root) and as wide as their channels (logarithm).
 
     Args:
         rows: the architecture table; the ``gap`` head is left out, it is not on the way.
         marked: the layer to be drawn in the accent colour.
-        width: of the drawing in pixels.
-        height: of the drawing in pixels.
+        size: width and height of the drawing in pixels. From a width of 800 on, the blocks are named.
 
     Returns:
         uint8 (height, width, 3).
     """
     blocks = [row for row in rows if row.name != "gap"]
-    gap = width // 60
+    width, height = size
+    text = width // 64 if width >= _NAMED_WIDTH else 0
+    gap, tall = width // 90, height - 2 * text
     shares = np.log2([row.output[0] for row in blocks])
     widths = (shares / shares.sum() * (width - gap * (len(blocks) + 1))).astype(int)
-    picture = Image.new("RGB", (width, height), "white")
+    picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     left = gap
-    for row, block in zip(blocks, widths, strict=True):
-        tall = int(height * 0.94 * np.sqrt(row.output[1] / blocks[0].output[1])) if row.output[1] > 1 else height // 3
-        top = (height - tall) // 2
-        colour_ = _MARKED if row.name == marked else _BLOCKS[row.kind]
-        draw.rounded_rectangle((left, top, left + int(block), top + tall), radius=4, fill=colour_)
-        left += int(block) + gap
+    for row, block in zip(blocks, widths.tolist(), strict=True):
+        # A fully connected layer has no height; it is drawn as high as a map of 14 cells.
+        cells = row.output[1] if row.kind != "fully connected" else 14
+        half = int(0.48 * tall * np.sqrt(cells / blocks[0].output[1]))
+        fill = _MARKED if row.name == marked else _BLOCKS[row.kind]
+        draw.rounded_rectangle((left, tall // 2 - half, left + block, tall // 2 + half), radius=3, fill=fill)
+        if text:
+            font = ImageFont.load_default(text)
+            draw.text((left + block / 2, height - text), row.name, fill="#333333", font=font, anchor="mm")
+        left += block + gap
     return np.asarray(picture)
 
 

@@ -5,11 +5,8 @@ function computes for
 the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -18,12 +15,14 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yiel
 
 from zfnet import InferenceSession, Unit, render
 from zfnet.classification import Classification
+from zfnet.gallery import Premade, read_gallery
 from zfnet.geometry import receptive_field
 from zfnet.images import digest
 
-GALLERY = Path(__file__).resolve().parents[2] / "assets" / "gallery"
 TILE = 112
 SIDE = 448
+# A projection has a few very strong pixels; at their scale the rest would be grey.
+_FULL_COLOUR = 0.995
 
 _cached = st.cache_data(
     max_entries=4000,
@@ -92,7 +91,10 @@ class MapPictures:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionPictures:
-    """One projection: where it looked, the input patch and the projected patch at one scale."""
+    """One projection: where it looked, the input patch and the projected patch at one scale.
+
+    Colours are full at ± ``limit``.
+    """
 
     position: tuple[int, int] | None
     activation: float
@@ -101,17 +103,7 @@ class ProjectionPictures:
     whole: bytes
     input_patch: bytes
     patch: bytes
-    peak: float
-
-
-@dataclass(frozen=True, slots=True)
-class Premade:
-    """An activation maximization that was made beforehand."""
-
-    image: bytes
-    start: float
-    end: float
-    steps: int
+    limit: float
 
 
 @_cached
@@ -165,8 +157,10 @@ def feature_map(session: InferenceSession, view: Image.Image, unit: Unit, look: 
 def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> ProjectionPictures:
     """Project one unit and cut out what it looked at."""
     (found,) = session.deconvnet(view, [unit], cancel=abandoned)
-    pixels, shown = np.asarray(view), render.signed_pixels(found.pixels)
+    pixels = np.asarray(view)
     top, left, bottom, right = found.box if found.position else (0, 0, *pixels.shape[:2])
+    limit = float(np.quantile(np.abs(found.pixels[top:bottom, left:right]), _FULL_COLOUR))
+    shown = render.signed_pixels(found.pixels, limit)
     return ProjectionPictures(
         position=found.position,
         activation=found.activation,
@@ -175,7 +169,7 @@ def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> Proj
         whole=_large(render.draw_box(shown, found.box) if found.position else shown),
         input_patch=_large(pixels[top:bottom, left:right]),
         patch=_large(shown[top:bottom, left:right]),
-        peak=float(np.abs(found.pixels).max()),
+        limit=limit,
     )
 
 
@@ -196,9 +190,9 @@ def class_map(
 
 
 @_cached
-def diagram(session: InferenceSession, layer: str) -> bytes:
-    """Draw the network to scale, with one layer marked."""
-    return render.encode_png(render.diagram(session.architecture(), layer))
+def diagram(session: InferenceSession, layer: str, size: tuple[int, int]) -> bytes:
+    """Draw the network to scale in a picture of (width, height), with one layer marked."""
+    return render.encode_png(render.diagram(session.architecture(), layer, size))
 
 
 @_cached
@@ -209,17 +203,10 @@ def colour_bar(colormap: str) -> bytes:
 
 def premade(session: InferenceSession, unit: Unit) -> Premade | None:
     """Return the maximization of a unit that came with the project, None if there is none for this checkpoint."""
-    index = _gallery()
-    if index.get("checkpoint") != session.info.checkpoint_id or str(unit) not in index["units"]:
-        return None
-    entry = index["units"][str(unit)]
-    return Premade((GALLERY / entry["file"]).read_bytes(), entry["start"], entry["end"], index["settings"]["steps"])
+    return _gallery(session.info.checkpoint_id).get(f"{unit.layer}:{unit.channel}")
 
 
-@cache
-def _gallery() -> dict[str, Any]:
-    path = GALLERY / "gallery.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+_gallery = cache(read_gallery)
 
 
 def _large(pixels: np.ndarray) -> bytes:

@@ -1,0 +1,72 @@
+"""Maximizations that were made beforehand: a folder of pictures and an index that says which network they belong to."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from zfnet.maximization import MaximizationSettings
+from zfnet.session import InferenceSession
+from zfnet.unit import Unit
+
+EMBEDDED_GALLERY = Path(__file__).resolve().parent.parent / "assets" / "gallery"
+_INDEX = "gallery.json"
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Premade:
+    """A maximization that lies in a gallery: its file, and its objective at the start and at the end."""
+
+    file: Path
+    start: float
+    end: float
+    settings: MaximizationSettings
+
+
+def read_gallery(checkpoint_id: str, folder: Path = EMBEDDED_GALLERY) -> dict[str, Premade]:
+    """Return the pictures of a gallery by unit, none at all if they were made with another checkpoint."""
+    path = folder / _INDEX
+    index = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if index.get("checkpoint") != checkpoint_id:
+        return {}
+    settings = MaximizationSettings(**index["settings"])
+    return {
+        unit: Premade(folder / entry["file"], entry["start"], entry["end"], settings)
+        for unit, entry in index["units"].items()
+    }
+
+
+def make_gallery(
+    session: InferenceSession,
+    units: Sequence[Unit],
+    settings: MaximizationSettings,
+    folder: Path = EMBEDDED_GALLERY,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Add maximizations to a gallery. What it holds already is kept, so that an interrupted run can go on.
+
+    Args:
+        session: the network.
+        units: what to make, without positions.
+        settings: for all of them; a gallery with others, or of another checkpoint, is begun anew.
+        folder: where pictures and index are written.
+        progress: called with the number of units done and their total.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = {u: p for u, p in read_gallery(session.info.checkpoint_id, folder).items() if p.settings == settings}
+    entries = {u: {"file": p.file.name, "start": p.start, "end": p.end} for u, p in held.items()}
+    wanted = [unit for unit in units if str(unit) not in entries]
+    for done in range(0, len(wanted), _BATCH):
+        for made in session.maximize(wanted[done : done + _BATCH], settings):
+            file = f"{made.unit.layer}-{made.unit.channel}.webp"
+            Image.fromarray(made.image).save(folder / file, quality=90, method=6)
+            ends = {"start": round(float(made.curve[0]), 3), "end": round(float(made.curve[-1]), 3)}
+            entries[str(made.unit)] = {"file": file, **ends}
+        index = {"checkpoint": session.info.checkpoint_id, "settings": asdict(settings), "units": entries}
+        (folder / _INDEX).write_text(json.dumps(index, indent=1) + "\n", "utf-8")
+        if progress:
+            progress(min(done + _BATCH, len(wanted)), len(wanted))
