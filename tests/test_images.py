@@ -15,9 +15,10 @@ import torch
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 from torchvision.transforms.v2 import functional as oracle
 
-from zfnet import images
+from zfnet import decoding, images
+from zfnet.decoding import decode_image
 from zfnet.errors import InvalidImageError, SelectionError
-from zfnet.images import as_view, crop, crop_box, decode_image, digest, to_pixels, to_tensor
+from zfnet.images import as_view, crop, crop_box, digest, to_pixels, to_tensor
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 VIEW = (224, 224)
@@ -71,7 +72,7 @@ def refused(data: bytes) -> InvalidImageError:
     with pytest.raises(InvalidImageError) as caught:
         decode_image(data)
     error = caught.value
-    assert str(error) == images.REASONS[error.reason].format(**error.values)
+    assert str(error) == decoding.REASONS[error.reason].format(**error.values)
     return error
 
 
@@ -109,7 +110,7 @@ FILES = {
 
 
 def test_every_format_has_a_sample_here() -> None:
-    assert {name.split()[0] for name in FILES} - {"BigTIFF"} == set(images.FORMATS)
+    assert {name.split()[0] for name in FILES} - {"BigTIFF"} == set(decoding.FORMATS)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -324,7 +325,7 @@ def test_silence_is_kept_for_the_decoding_thread_only() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with images._quiet():
+        with decoding._quiet():
             warnings.warn("of this thread", stacklevel=1)
             other = threading.Thread(target=warn)
             other.start()
@@ -351,7 +352,7 @@ def test_a_large_jpeg_is_decoded_at_a_smaller_scale() -> None:
 def test_a_large_picture_is_reduced_to_no_less_than_the_kept_side(size: tuple[int, int], kept: tuple[int, int]) -> None:
     picture = decode_image(encoded(scene(*size), "PNG", compress_level=1))
     assert picture.size == kept
-    assert min(picture.size) >= images.KEPT_SIDE
+    assert min(picture.size) >= decoding.KEPT_SIDE
     assert mean_difference(crop(picture), crop(scene(*size))) < 0.5
 
 
@@ -363,7 +364,7 @@ def test_large_pictures_of_every_kind_are_reduced(mode: str) -> None:
 
 
 def test_no_more_files_are_decoded_at_once_than_there_are_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    inside, most, lock, first = 0, 0, threading.Lock(), threading.Barrier(images.DECODERS)
+    inside, most, lock, first = 0, 0, threading.Lock(), threading.Barrier(decoding.DECODERS)
 
     def decode(name: str, data: bytes) -> Image.Image:
         nonlocal inside, most
@@ -375,13 +376,13 @@ def test_no_more_files_are_decoded_at_once_than_there_are_decoders(monkeypatch: 
             inside -= 1
         return scene()
 
-    monkeypatch.setattr(images, "_decode", decode)
-    threads = [threading.Thread(target=decode_image, args=(FILES["PNG"],)) for _ in range(3 * images.DECODERS)]
+    monkeypatch.setattr(decoding, "_decode", decode)
+    threads = [threading.Thread(target=decode_image, args=(FILES["PNG"],)) for _ in range(3 * decoding.DECODERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == images.DECODERS
+    assert most == decoding.DECODERS
 
 
 # --- What is refused --------------------------------------------------------------------------------------------------
@@ -394,7 +395,11 @@ REFUSALS = {
         {"bytes": 20971521},
         "20,971,521 bytes; at most 20,971,520",
     ),
-    "not_a_picture": (b"%PDF-1.7 ...", {"formats": ", ".join(images.FORMATS)}, "JPEG, PNG, WEBP, AVIF, BMP, GIF, TIFF"),
+    "not_a_picture": (
+        b"%PDF-1.7 ...",
+        {"formats": ", ".join(decoding.FORMATS)},
+        "JPEG, PNG, WEBP, AVIF, BMP, GIF, TIFF",
+    ),
     "heic": (HEIC, {"brand": "heic"}, "Save it as JPEG or PNG"),
     "truncated": (FILES["PNG"][:500], {"format": "PNG", "bytes": 500}, "PNG file of 500 bytes ends"),
     "broken": (FILES["PNG"][:60] + bytes(50) + FILES["PNG"][110:], {"format": "PNG"}, "PNG file is damaged"),
@@ -421,7 +426,7 @@ REFUSALS = {
 
 
 def test_every_reason_has_a_case_here() -> None:
-    assert set(REFUSALS) == set(images.REASONS)
+    assert set(REFUSALS) == set(decoding.REASONS)
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
@@ -436,7 +441,7 @@ def test_a_refusal_says_what_came_and_what_is_allowed(reason: str) -> None:
 def test_the_bounds_themselves_are_allowed() -> None:
     assert decode_image(encoded(scene(32, 640), "PNG")).size == (32, 640)
     assert decode_image(encoded(scene(640, 32), "PNG")).size == (640, 32)
-    padded = FILES["BMP"] + bytes(images.MAX_BYTES - len(FILES["BMP"]))
+    padded = FILES["BMP"] + bytes(decoding.MAX_BYTES - len(FILES["BMP"]))
     assert decode_image(padded).size == (120, 80)
 
 
@@ -545,7 +550,7 @@ def run_length_bmp(width: int, height: int) -> bytes:
 def test_run_length_bmp_has_a_bound_of_its_own_because_it_is_slow() -> None:
     assert decode_image(run_length_bmp(60, 40)).getpixel((0, 20)) == (5, 0, 5)
     error = refused(run_length_bmp(3000, 1500))
-    assert (error.reason, error.values["limit"]) == ("too_many_pixels", images.MAX_RLE_PIXELS)
+    assert (error.reason, error.values["limit"]) == ("too_many_pixels", decoding.MAX_RLE_PIXELS)
 
 
 def test_a_progressive_jpeg_of_endless_scans_is_refused() -> None:

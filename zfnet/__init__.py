@@ -14,6 +14,7 @@ from 0.
 """
 
 from zfnet import geometry
+from zfnet.decoding import decode_image
 from zfnet.errors import (
     Cancelled,
     InvalidCheckpointError,
@@ -22,7 +23,7 @@ from zfnet.errors import (
     SelectionError,
     ZFNetError,
 )
-from zfnet.images import crop, decode_image
+from zfnet.images import crop
 from zfnet.maximization import MaximizationSettings
 from zfnet.session import InferenceSession
 from zfnet.unit import Unit

@@ -19,8 +19,8 @@ class ZFNetError(Exception):
 class InvalidImageError(ZFNetError):
     """The bytes are not a picture that can be shown to the network.
 
-    ``reason`` names the failed check (one of ``zfnet.images.REASONS``) and ``values`` holds its numbers, so that a user
-    interface can say the same in another language.
+    ``reason`` names the failed check (one of ``zfnet.decoding.REASONS``) and ``values`` holds its numbers, so that a
+    user interface can say the same in another language.
     """
 
     def __init__(self, message: str, *, reason: str, **values: object) -> None:

@@ -21,8 +21,9 @@ from pages.shared.state import (
 from pages.shared.texts import LANGUAGES
 from pages.shared.widgets import answer, choose, class_name
 from zfnet import render
+from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.geometry import SPATIAL, shapes
-from zfnet.images import CROP_MODES, FORMATS, MAX_BYTES, REASONS
+from zfnet.images import CROP_MODES
 
 _STRIP_COLUMNS = 5
 # Streamlit leaves the height of a hand above a page and draws bars only one to a line.
