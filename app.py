@@ -11,7 +11,7 @@ st.set_page_config(page_icon="assets/icon.png", layout="wide")
 # and runs it without this frame.
 page = st.navigation(
     [
-        st.Page("pages/overview.py", title=t("overview.title"), default=True),
+        st.Page("pages/overview.py", title=t("overview.title"), url_path="", default=True),
         st.Page("pages/architecture.py", title=t("architecture.title"), url_path="network"),
         st.Page("pages/feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
         st.Page("pages/deconvnet.py", title=t("deconvnet.title"), url_path="deconvolution"),

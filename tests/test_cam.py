@@ -125,9 +125,9 @@ def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:
         ([9], {}, "there are 9 classes (0-8), got 9"),
         ([0, -1], {}, "there are 9 classes (0-8), got -1"),
         ([0], {"methods": ["gradcam", "scam"]}, f"the methods are {', '.join(METHODS)}, got 'scam'"),
-        ([0], {"layer": "fc6"}, "class maps are made at conv1 to pool5, got 'fc6'"),
+        ([0], {"layer": "fc6"}, "conv5, pool5, got 'fc6'"),
         ([0], {"head": "svm"}, "this network's heads are fc, gap, got 'svm'"),
-        ([0], {"head": "gap", "layer": "pool5"}, "there is no way down from 'gap' to 'pool5'"),
+        ([0], {"head": "gap", "layer": "pool5"}, "conv4, conv5, got 'pool5'"),
     ],
 )
 def test_what_does_not_exist_is_refused(

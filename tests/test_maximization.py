@@ -1,4 +1,4 @@
-"""Activation maximization: the formula, a rising objective, pixels fixed by the seed, steps that yield and can be stopped."""
+"""Activation maximization: the formula, a rising objective, pixels fixed by the seed, steps that yield and stop."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

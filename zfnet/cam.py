@@ -21,6 +21,9 @@ from zfnet.errors import SelectionError
 from zfnet.geometry import SPATIAL
 from zfnet.model import Trace, ZFNet
 
+# At conv1 the gradients hold 5 MB a class.
+_BATCH = 16
+
 # Maps (C, H, W) and gradients (K, C, H, W) to weights that broadcast to (K, C, H, W).
 METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "gradcam": lambda maps, gradients: gradients.mean((2, 3), keepdim=True),
@@ -53,7 +56,7 @@ def class_activation(
     Args:
         model: the network of the trace.
         trace: of one picture.
-        classes: class indices. All of them share one walk down from the logits; there is no second forward pass.
+        classes: class indices. They go down from the logits together; there is no second forward pass.
         methods: names from ``METHODS``.
         layer: conv1 ... pool5. Away from conv5 the maps are less reliable.
         head: whose logit counts, "fc" or "gap".
@@ -70,14 +73,19 @@ def class_activation(
     for method in methods:
         if method not in METHODS:
             raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
-    if layer not in SPATIAL:
-        raise SelectionError(f"class maps are made at conv1 to pool5, got {layer!r}")
-    seeds = F.one_hot(torch.tensor(list(classes), dtype=torch.int64, device=trace.input.device), count)  # (K, classes)
-    gradients = model.pullback(trace, logits, seeds.to(trace.input.dtype), until=layer)  # (K, C, H, W)
+    allowed = SPATIAL[: SPATIAL.index("conv5") + 1] if head == "gap" else SPATIAL
+    if layer not in allowed:
+        raise SelectionError(f"class maps of the head {head!r} are made at {', '.join(allowed)}, got {layer!r}")
     maps = trace.activation(layer)[0]  # (C, H, W)
-    sums = {method: (METHODS[method](maps, gradients) * maps).sum(1) for method in methods}  # each (K, H, W)
-    return tuple(
-        ClassMap(method, index, layer, head, (values[k].relu() if rectified else values[k]).cpu().numpy())
-        for k, index in enumerate(classes)
-        for method, values in sums.items()
-    )
+    results: list[ClassMap] = []
+    for start in range(0, len(classes), _BATCH):
+        batch = torch.tensor(list(classes[start : start + _BATCH]), device=maps.device)
+        seeds = F.one_hot(batch, count).to(maps.dtype)  # (K, classes)
+        gradients = model.pullback(trace, logits, seeds, until=layer)  # (K, C, H, W)
+        sums = {method: (METHODS[method](maps, gradients) * maps).sum(1) for method in methods}  # each (K, H, W)
+        results += (
+            ClassMap(method, index, layer, head, (values[k].relu() if rectified else values[k]).cpu().numpy())
+            for k, index in enumerate(batch.tolist())
+            for method, values in sums.items()
+        )
+    return tuple(results)

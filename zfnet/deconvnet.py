@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
+from torch import Tensor
 
 from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
 
-# The widest map on the way down holds 4.8 MB a unit; a batch keeps the walk below 80 MB.
+# The widest maps on the way down hold 5 MB a unit, and two of them are alive at once.
 _BATCH = 16
 
 
@@ -54,36 +55,35 @@ def deconvnet(model: ZFNet, trace: Trace, units: list[Unit]) -> tuple[Projection
     Raises:
         SelectionError: for a unit that the network does not have.
     """
-    placed = [_placed(unit.check(model.config, SPATIAL), trace) for unit in units]
+    for unit in units:
+        unit.check(model.config, SPATIAL)
     projections: list[Projection] = []
-    for layer, group in groupby(placed, key=lambda unit: unit.layer):
-        same = list(group)
+    for layer, group in groupby(units, key=lambda unit: unit.layer):
+        same, activation = list(group), trace.activation(layer)[0]  # (C, H, W)
         for start in range(0, len(same), _BATCH):
-            projections += _project(model, trace, layer, same[start : start + _BATCH])
+            projections += _project(model, trace, activation, same[start : start + _BATCH])
     return tuple(projections)
 
 
-def _placed(unit: Unit, trace: Trace) -> Unit:
-    return unit.at_strongest(trace.activation(unit.layer)[0, unit.channel].cpu().numpy())
-
-
-def _project(model: ZFNet, trace: Trace, layer: str, units: list[Unit]) -> list[Projection]:
-    """Project units of one layer in one walk down."""
-    activation = trace.activation(layer)[0]  # (C, H, W)
+def _project(model: ZFNet, trace: Trace, activation: Tensor, units: list[Unit]) -> list[Projection]:
+    """Project units of one layer, whose maps are ``activation``, in one walk down."""
+    placed = [unit.at_strongest(activation[unit.channel].cpu().numpy()) for unit in units]
     seeds = activation.new_zeros(len(units), *activation.shape)
-    for seed, unit in zip(seeds, units, strict=True):
+    for seed, unit in zip(seeds, placed, strict=True):
         if unit.position is not None:
             cell = (unit.channel, *unit.position)
             seed[cell] = activation[cell]
-    pixels = model.pullback(trace, layer, seeds, rule="deconvnet").permute(0, 2, 3, 1).cpu().numpy()
+    layer, size = units[0].layer, model.config.input_size
+    pixels = model.pullback(trace, layer, seeds, rule="deconvnet").permute(0, 2, 3, 1)  # (K, 224, 224, 3)
     seen = receptive_field(model.config, layer)
     return [
         Projection(
             unit=unit,
             position=unit.position,
             activation=float(seed.sum()),
-            box=seen.box(*unit.position, model.config.input_size) if unit.position else (0, 0, 0, 0),
-            pixels=picture,
+            box=seen.box(*unit.position, size) if unit.position else (0, 0, 0, 0),
+            # A copy of its own, so that one projection does not keep the whole batch in memory.
+            pixels=np.ascontiguousarray(picture.cpu().numpy()),
         )
-        for unit, seed, picture in zip(units, seeds, pixels, strict=True)
+        for unit, seed, picture in zip(placed, seeds, pixels, strict=True)
     ]

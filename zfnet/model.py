@@ -138,7 +138,12 @@ class ZFNet(nn.Module):
         Args:
             x: normalised pictures, (N, 3, H, W); H = W = ``config.input_size`` unless the walk ends below fc6.
             until: the last layer that is wanted; all of them, and the ``gap`` head, by default.
+
+        Raises:
+            SelectionError: for a layer that does not exist.
         """
+        if until is not None and until not in LAYERS:
+            raise SelectionError(f"the layers are {', '.join(LAYERS)}, got {until!r}")
         outputs: dict[str, Tensor] = {}
         switches: dict[str, Tensor] = {}
         a = x
@@ -169,18 +174,21 @@ class ZFNet(nn.Module):
                 logits).
             cotangent: (K, C, H, W), or (K, C) for fc layers and heads. K signals on a trace of one picture share it.
             rule: "gradient", "deconvnet" or "guided"; used at every ReLU crossed, that of ``layer`` included and that
-                of
-                ``until`` not.
-            until: where the signal ends, likewise after ReLU; "input" for the normalised pixels.
+                of ``until`` not.
+            until: where the signal ends, likewise after ReLU; "input" for the normalised pixels. At ``layer`` itself
+                nothing is crossed, and the signal comes back as it is.
 
         Returns:
             The signal at ``until``, shaped as its values, with K in front.
 
         Raises:
-            SelectionError: for an unknown rule, or when ``until`` does not lie below ``layer``.
+            SelectionError: for an unknown rule, a layer that the trace does not hold, or when ``until`` does not lie
+                below ``layer``.
         """
         if rule not in RULES:
             raise SelectionError(f"the rules at a ReLU are {', '.join(RULES)}, got {rule!r}")
+        if layer not in trace.outputs:
+            raise SelectionError(f"this trace holds {', '.join(trace.outputs)}, got {layer!r}")
         for name in self._path(layer, until):
             if name in RECTIFIED:
                 cotangent = RULES[rule](cotangent, trace.outputs[name])
@@ -191,7 +199,7 @@ class ZFNet(nn.Module):
         """Return the layers to be crossed, from ``layer`` down to the one above ``until``."""
         path, name = [], layer
         while name != until:
-            if name not in BELOW or (name == "gap" and self.gap is None):
+            if name not in BELOW:
                 raise SelectionError(f"there is no way down from {layer!r} to {until!r}")
             path.append(name)
             name = BELOW[name]
