@@ -135,7 +135,7 @@ def test_what_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(SelectionError) as caught:
         class_activation(network, trace, classes, **options)
-    assert str(caught.value) == message
+    assert message in str(caught.value)
 
 
 def test_a_network_without_averaging_head_says_so(x: Tensor) -> None:

@@ -235,4 +235,4 @@ def test_a_way_that_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(SelectionError) as caught:
         network.pullback(trace, layer, trace.outputs.get(layer, trace.input), **options)
-    assert str(caught.value) == message
+    assert message in str(caught.value)
