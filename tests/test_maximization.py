@@ -68,6 +68,8 @@ def test_transforms_stay_within_their_ranges_and_treat_all_pictures_alike() -> N
         torch.testing.assert_close(moved[0, 2], ramps[0, 2])  # mirrored at the edges: nothing dark comes in
         centre = moved[0, :2, inner, inner].mean((1, 2)) - (size - 1) / 2
         across = moved[0, :2, size // 2, size // 2 + 20] - moved[0, :2, size // 2, size // 2 - 20]
+        down = moved[0, :2, size // 2 + 20, size // 2] - moved[0, :2, size // 2 - 20, size // 2]
+        torch.testing.assert_close(down, torch.stack([-across[1], across[0]]), rtol=0, atol=0.05)  # square pixels
         seen.append([*centre.tolist(), 40 / across.norm().item(), torch.rad2deg(across[1].atan2(across[0])).item()])
     extent = np.abs(np.array(seen) - [0, 0, 1, 0]).max(0)
     limits = np.array([8, 8, 0.1, 10])

@@ -129,10 +129,11 @@ def test_the_zero_of_a_reconstruction_is_grey() -> None:
 
 
 def test_a_reconstruction_of_nothing_is_grey_all_over() -> None:
-    for show in (render.signed_pixels, render.signed_heat):
-        shown = show(np.zeros((4, 4, 3) if show is render.signed_pixels else (4, 4)))
-        assert shown.shape == (4, 4, 3)
-        assert np.ptp(shown) <= 1
+    assert (render.signed_pixels(np.zeros((4, 5, 3))) == np.full((4, 5, 3), 128)).all()
+
+
+def test_a_signed_map_of_nothing_is_neutral_all_over() -> None:
+    assert (render.signed_heat(np.zeros((4, 5))) == render.signed_heat(np.array([[-1.0, 0.0, 1.0]]))[0, 1]).all()
 
 
 def test_reconstructions_can_share_a_scale() -> None:
@@ -303,3 +304,15 @@ def test_a_picture_survives_encoding() -> None:
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.mode == "RGB"
         assert (np.asarray(picture) == NOISE).all()
+
+
+def test_a_projection_is_scaled_by_what_most_of_its_box_holds() -> None:
+    pixels = np.zeros((40, 40, 3), np.float32)
+    pixels[10:30, 10:30] = np.linspace(-1, 1, 1200, dtype=np.float32).reshape(20, 20, 3)
+    pixels[20, 20] = 50
+    shown, limit = render.projection(pixels, (10, 10, 30, 30))
+    inside = np.abs(pixels[10:30, 10:30])
+    assert 0.002 < (inside > limit).mean() <= 0.005
+    assert (shown[:10] == shown[0, 0, 0]).all()
+    assert (shown[20, 20] == 255).all()
+    assert render.projection(np.zeros((8, 8, 3)), (0, 0, 0, 0))[1] == 0

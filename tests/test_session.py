@@ -455,7 +455,7 @@ def test_no_method_changes_the_model_or_anything_global(fresh: InferenceSession,
     fresh.deconvnet(sample, UNITS)
     fresh.class_activation(sample, [1, 2])
     fresh.maximize(["conv3:1", "fc8:207"], SHORT)
-    refused(lambda: fresh.classify(sample, top=0))  # nothing that fails leaves a trace of itself either
+    refused(lambda: fresh.classify(sample, top=0))
     refused(lambda: fresh.feature_maps(sample, "conv6"))
     refused(lambda: fresh.deconvnet(sample, ["conv5:300"]))
     refused(lambda: fresh.class_activation(sample, [1], methods=["guess"]))

@@ -31,12 +31,12 @@ class Output:
     """A folder that collects pictures, arrays and what is known about them."""
 
     def __init__(self, folder: Path, keep_arrays: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._keep_arrays = folder, keep_arrays
         self._arrays: dict[str, np.ndarray] = {}
 
     def picture(self, name: str, pixels: np.ndarray, array: np.ndarray | None = None) -> str:
         """Write pixels, uint8 (H, W, 3), enlarged; return the file's name."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / f"{name}.png").write_bytes(render.encode_png(render.enlarge(pixels, _SIDE)))
         if array is not None:
             self._arrays[name] = array
@@ -158,9 +158,10 @@ def explain(options: argparse.Namespace) -> None:
 
 
 def _write_projection(output: Output, name: str, p: Projection) -> dict[str, Any]:
-    shown = render.signed_pixels(p.pixels)
+    shown, limit = render.projection(p.pixels, p.box)
     pixels = render.draw_box(shown, p.box) if p.position else shown
     described = {"unit": str(p.unit), "position": p.position, "activation": p.activation, "box": p.box}
+    described["full_colour"] = limit
     return {"file": output.picture(name, pixels, p.pixels), **described}
 
 

@@ -27,6 +27,7 @@ _BOX_COLOURS = ((255, 255, 255), (214, 39, 40))
 _BLOCKS = {"convolution": "#3b528b", "pooling": "#9fb3d1", "fully connected": "#21918c"}
 _MARKED = "#e4572e"
 _NAMED_WIDTH = 800
+_FULL_COLOUR = 0.995
 
 
 def normalise(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -67,6 +68,24 @@ def signed_pixels(pixels: np.ndarray, limit: float | None = None) -> np.ndarray:
     peak = float(np.abs(pixels).max()) if limit is None else limit
     fractions = normalise(pixels, -peak, peak) if peak > 0 else np.full(pixels.shape, 0.5, np.float32)
     return (fractions * 255).round().astype(np.uint8)
+
+
+def projection(pixels: np.ndarray, box: tuple[int, int, int, int]) -> tuple[np.ndarray, float]:
+    """Show a projection (H, W, 3) as ``signed_pixels`` does, on a scale that most of its pixels fill.
+
+    A projection has a few very strong pixels; on their scale the rest would be grey.
+
+    Args:
+        pixels: signed, zero outside of ``box``.
+        box: (top, left, bottom, right), half-open; an empty one means the whole picture.
+
+    Returns:
+        uint8 (H, W, 3), and the value of full colour: 1 value in 200 within the box lies beyond.
+    """
+    top, left, bottom, right = box
+    seen = pixels[top:bottom, left:right] if bottom > top else pixels
+    limit = float(np.quantile(np.abs(seen), _FULL_COLOUR))
+    return signed_pixels(pixels, limit), limit
 
 
 def enlarge(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -21,8 +21,6 @@ from zfnet.images import digest
 
 TILE = 112
 SIDE = 448
-# A projection has a few very strong pixels; at their scale the rest would be grey.
-_FULL_COLOUR = 0.995
 
 _cached = st.cache_data(
     max_entries=4000,
@@ -158,9 +156,8 @@ def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> Proj
     """Project one unit and cut out what it looked at."""
     (found,) = session.deconvnet(view, [unit], cancel=abandoned)
     pixels = np.asarray(view)
+    shown, limit = render.projection(found.pixels, found.box)
     top, left, bottom, right = found.box if found.position else (0, 0, *pixels.shape[:2])
-    limit = float(np.quantile(np.abs(found.pixels[top:bottom, left:right]), _FULL_COLOUR))
-    shown = render.signed_pixels(found.pixels, limit)
     return ProjectionPictures(
         position=found.position,
         activation=found.activation,

@@ -7,6 +7,9 @@ from pathlib import Path
 
 LANGUAGES = {"ko": "한국어", "en": "English"}
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "texts"
+# As what digits are read, and the letters that end in a consonant; all others end in a vowel.
+_READ_ALOUD = dict(zip("0123456789lmnr", "영일이삼사오육칠팔구엘엠엔알", strict=True))
+_RIEUL = 8  # the place of ㄹ among the final consonants; after it stands 로, not 으로
 
 
 @cache
@@ -41,11 +44,11 @@ class _Word(str):
         if not particles:
             return str(self)
         after_consonant, after_vowel = particles.split("/")
-        return self + (after_consonant if self._ends_in_consonant() else after_vowel)
+        final = self._final_consonant()
+        return self + (after_vowel if not final or (final == _RIEUL and after_vowel == "로") else after_consonant)
 
-    def _ends_in_consonant(self) -> bool:
-        # A final parenthesis is not read aloud; digits are read in Korean: 영, 일, 이, 삼, 사, 오, 육, 칠, 팔, 구.
-        last = re.sub(r"\s*\([^()]*\)$", "", self)[-1:]
-        if "가" <= last <= "힣":
-            return (ord(last) - ord("가")) % 28 > 0
-        return last in "013678" or last.lower() in "lmnr"
+    def _final_consonant(self) -> int:
+        """Return the number of the last syllable's final consonant, 0 if it ends in a vowel."""
+        last = re.sub(r"\s*\([^()]*\)$", "", self)[-1:]  # a final parenthesis is not read aloud
+        last = _READ_ALOUD.get(last.lower(), last)
+        return (ord(last) - ord("가")) % 28 if "가" <= last <= "힣" else 0
