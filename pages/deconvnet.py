@@ -28,5 +28,5 @@ else:
         picture(found.patch, t("deconvnet.patch_alt", unit=chosen), t("deconvnet.patch_caption", limit=found.limit))
     st.markdown(t("deconvnet.overlap"))
 
-st.page_link("pages/maximization.py", label=t("deconvnet.to_maximization", unit=chosen), icon=":material/auto_awesome:")
+st.page_link("../maximization.py", label=t("deconvnet.to_maximization", unit=chosen), icon=":material/auto_awesome:")
 reading("deconvnet")

@@ -76,6 +76,6 @@ with one:
         maps.map, t("feature_maps.map_alt", unit=chosen), t("feature_maps.map_caption", low=maps.low, high=maps.high)
     )
     picture(maps.overlay, t("feature_maps.overlay_alt", unit=chosen), t("feature_maps.overlay_caption"))
-    st.page_link("pages/deconvnet.py", label=t("feature_maps.to_deconvnet"), icon=":material/undo:")
-    st.page_link("pages/maximization.py", label=t("feature_maps.to_maximization"), icon=":material/auto_awesome:")
+    st.page_link("../deconvnet.py", label=t("feature_maps.to_deconvnet"), icon=":material/undo:")
+    st.page_link("../maximization.py", label=t("feature_maps.to_maximization"), icon=":material/auto_awesome:")
 reading("feature_maps")

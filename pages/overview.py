@@ -11,24 +11,24 @@ st.markdown(t("overview.what", unit=chosen))
 architecture, maps, deconvnet, gradcam, maximization = st.columns(5)
 
 with architecture:
-    st.page_link("pages/architecture.py", label=t("architecture.title"), icon=":material/layers:")
+    st.page_link("../architecture.py", label=t("architecture.title"), icon=":material/layers:")
     drawing = results.diagram(backend, chosen.layer, (448, 448))
     picture(drawing, t("overview.architecture_alt"), t("overview.architecture_caption"))
 
 with maps:
-    st.page_link("pages/feature_maps.py", label=t("feature_maps.title"), icon=":material/grid_view:")
+    st.page_link("../feature_maps.py", label=t("feature_maps.title"), icon=":material/grid_view:")
     shown = results.feature_map(backend, current, chosen, results.Look(colormap=selection().colormap))
     picture(
         shown.overlay, t("overview.maps_alt", unit=chosen), t("overview.maps_caption", unit=chosen, high=shown.high)
     )
 
 with deconvnet:
-    st.page_link("pages/deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
+    st.page_link("../deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
     projected = results.projection(backend, current, chosen)
     picture(projected.patch, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
 
 with gradcam:
-    st.page_link("pages/gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")
+    st.page_link("../gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")
     evidence = results.class_map(
         backend, current, class_index(), layer="conv5", colormap=selection().colormap, opacity=0.7
     )
@@ -36,7 +36,7 @@ with gradcam:
     picture(evidence.overlay, t("overview.gradcam_alt", name=name), t("overview.gradcam_caption", name=name))
 
 with maximization:
-    st.page_link("pages/maximization.py", label=t("maximization.title"), icon=":material/auto_awesome:")
+    st.page_link("../maximization.py", label=t("maximization.title"), icon=":material/auto_awesome:")
     made = results.premade(backend, chosen)
     if made:
         picture(

@@ -37,7 +37,7 @@ class Selection:
         return {
             "image": self.image,
             "crop": self.crop,
-            "offset": f"{self.offset:g}",
+            "offset": f"{self.offset:.12g}",
             "layer": self.layer,
             "channel": "auto" if self.channel is None else str(self.channel),
             "position": "auto" if self.position is None else f"{self.position[0]},{self.position[1]}",
@@ -115,9 +115,9 @@ def _choice(text: str | None, allowed: tuple[str, ...], default: str) -> str:
 
 
 def _same(given: str, written: str) -> bool:
-    """Compare as numbers where both are, so that 0.50 and 007 are not reported as corrected."""
+    """Compare as numbers where both are, so that 0.50, 007 and 06,09 are not reported as corrected."""
     try:
-        return float(given) == float(written)
+        return list(map(float, given.split(","))) == list(map(float, written.split(",")))
     except ValueError:
         return given.replace(" ", "") == written
 
@@ -132,7 +132,7 @@ def _fraction(text: str, default: float) -> float:
 
 def _index(text: str, count: int) -> int | None:
     """Return a whole number clamped to 0 ... count - 1, None for ``auto`` and for anything else."""
-    return min(max(int(text), 0), count - 1) if re.fullmatch(r"-?[0-9]{1,9}", text) else None
+    return min(max(int(text), 0), count - 1) if re.fullmatch(r"-?[0-9]{1,99}", text) else None
 
 
 def _cell(text: str, height: int, width: int) -> tuple[int, int] | None:

@@ -62,7 +62,9 @@ class Watch:
         """Fail if another host was asked or anything went wrong."""
         host = urlsplit(self.url).netloc
         inline = ("data", "blob")
-        elsewhere = [url for url in self.requests if urlsplit(url).scheme not in inline and urlsplit(url).netloc != host]
+        elsewhere = [
+            url for url in self.requests if urlsplit(url).scheme not in inline and urlsplit(url).netloc != host
+        ]
         assert any(url.startswith("ws") for url in self.requests), "no websocket was seen: the watch sleeps"
         assert not elsewhere, f"asked of other hosts: {elsewhere}"
         assert not self.failures, f"the browser complained: {self.failures}"
@@ -188,18 +190,17 @@ def cold_server(browser: Browser, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
     """Make visitors, each with a browser profile of their own; at the end look what their browsers complained about."""
     watches: list[tuple[Watch, Dashboard, BrowserContext]] = []
 
-    def come(path: str | None = "/", *, at: Server | None = None, locale: str = "en-US", **query: str) -> Dashboard:
-        server = at or request.getfixturevalue("server")
+    def come(path: str = "/", *, at: Server = server, locale: str = "en-US", **query: str) -> Dashboard:
         context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 1000})
         context.set_default_timeout(_PATIENCE)
-        watch = Watch(server.url)
+        watch = Watch(at.url)
         watch.follow(context)
         language = query.get("lang", "ko" if locale.startswith("ko") else "en")
-        dashboard = Dashboard(context.new_page(), server, language)
+        dashboard = Dashboard(context.new_page(), at, language)
         watches.append((watch, dashboard, context))
         dashboard.open(path, **query)
         return dashboard
@@ -218,7 +219,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     """Show what the server wrote last beside a failure."""
     report = yield
     if report.failed:
-        for name, value in getattr(item, "funcargs", {}).items():
+        for name, value in (getattr(item, "funcargs", None) or {}).items():
             if isinstance(value, Server):
-                report.sections.append((f"end of the log of {name}", "\n".join(value.said().splitlines()[-_LOG_LINES:])))
+                report.sections.append(
+                    (f"end of the log of {name}", "\n".join(value.said().splitlines()[-_LOG_LINES:]))
+                )
     return report

@@ -58,13 +58,8 @@ def chromium_options() -> dict[str, Any]:
 
 
 @contextmanager
-def serve(log: Path, *, ready: bool = True) -> Iterator[Server]:
-    """Run the dashboard on a free port of this machine.
-
-    Args:
-        log: the file that takes the server's output.
-        ready: whether to wait until the server answers; its caller does otherwise.
-    """
+def serve(log: Path) -> Iterator[Server]:
+    """Run the dashboard on a free port of this machine, ready to answer. ``log`` takes what it writes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -74,8 +69,7 @@ def serve(log: Path, *, ready: bool = True) -> Iterator[Server]:
         process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     server = Server(f"http://127.0.0.1:{port}", process, log)
     try:
-        if ready:
-            wait_until_healthy(server)
+        _wait_until_healthy(server)
         yield server
     finally:
         process.terminate()
@@ -86,7 +80,7 @@ def serve(log: Path, *, ready: bool = True) -> Iterator[Server]:
             process.wait()
 
 
-def wait_until_healthy(server: Server) -> None:
+def _wait_until_healthy(server: Server) -> None:
     """Return as soon as the server answers, having made sure that it is this one and no other."""
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(server.url):

@@ -1,0 +1,306 @@
+"""The dashboard as a visitor meets it: the real server, a real browser, clicks and keys."""
+
+import hashlib
+import io
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, expect
+
+from pages.shared import texts
+from pages.shared.pictures import sample_picture, samples
+from pages.shared.texts import LANGUAGES
+from tests.browser.conftest import PAGES, Dashboard, Visit
+from tests.browser.server import Server
+from zfnet import InferenceSession, InvalidImageError, crop, decode_image
+
+pytestmark = pytest.mark.browser
+
+TOO_LARGE = bytes(20 * 2**20 + 1)
+
+
+@pytest.fixture(scope="module")
+def first_sample() -> str:
+    return next(iter(samples()))
+
+
+@pytest.fixture(scope="module")
+def first_view(first_sample: str) -> Image.Image:
+    return crop(sample_picture(first_sample))
+
+
+@pytest.fixture(scope="module")
+def strongest(session: InferenceSession, first_view: Image.Image) -> list[int]:
+    """The channels of conv5 by their response to the first sample."""
+    return [int(channel) for channel in session.feature_maps(first_view, "conv5").ranked()]
+
+
+@pytest.fixture(scope="module")
+def jpeg() -> bytes:
+    """A wide photograph of nothing: a sunset gradient with a dark disc."""
+    y, x = np.mgrid[:300, :420]
+    pixels = np.stack([255 - y / 2, 160 - y / 3 + x / 8, x / 2], -1)
+    pixels[np.hypot(x - 180, y - 140) < 70] = (20, 30, 60)
+    file = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def digest(data: bytes) -> str:
+    return f"sha256-{hashlib.sha256(data).hexdigest()}"
+
+
+def saw(visitor: Dashboard, picture: str) -> str:
+    """Return the alternative text of what went into the network."""
+    return visitor.t("frame.saw_alt", picture=picture)
+
+
+def cell(visitor: Dashboard, unit: str) -> Locator:
+    """Return a unit's cell in the mosaic of feature maps."""
+    return visitor.main.get_by_role("button", name=re.compile(rf"^{unit}, "))
+
+
+def test_the_first_view_shows_a_sample_five_classes_and_a_picture_of_each_method(
+    visit: Visit, session: InferenceSession, first_sample: str, first_view: Image.Image, strongest: list[int]
+) -> None:
+    visitor = visit()
+    saw_alt = saw(visitor, samples()[first_sample].english)
+    unit, classes = f"conv5:{strongest[0]}", session.classify(first_view).classes
+    assert len(classes) == 5
+    for score in classes:
+        expect(visitor.main).to_contain_text(score.name)
+        expect(visitor.main).to_contain_text(f"{score.probability:.1%}")
+    visitor.shows(
+        saw_alt,
+        visitor.t("overview.architecture_alt"),
+        visitor.t("overview.maps_alt", unit=unit),
+        visitor.t("overview.deconvnet_alt", unit=unit),
+        visitor.t("overview.gradcam_alt", name=classes[0].name),
+        visitor.t("overview.maximization_alt", unit=unit),
+    )
+    # To the pixel: a picture that is looked into must not come through a lossy format.
+    np.testing.assert_array_equal(visitor.pixels(saw_alt), np.asarray(first_view))
+    assert visitor.query["image"] == first_sample
+
+
+def test_an_upload_is_seen_on_every_page_in_the_chosen_language(visit: Visit, jpeg: bytes) -> None:
+    visitor = visit()
+    visitor.page.get_by_role("radio", name=LANGUAGES["ko"]).click()
+    visitor.asks_for(lang="ko")
+    visitor.language = "ko"
+    visitor.send("노을.jpg", jpeg)
+    visitor.asks_for(image=digest(jpeg))
+    saw_alt = saw(visitor, "노을.jpg")
+    visitor.shows(saw_alt)
+    np.testing.assert_array_equal(visitor.pixels(saw_alt), np.asarray(crop(decode_image(jpeg))))
+
+    links = visitor.page.get_by_role("navigation").first.get_by_role("link").all_inner_texts()
+    assert sorted(links) == sorted(visitor.t(f"{name}.title") for name in PAGES)
+    for name in [*PAGES, "overview"]:
+        visitor.go(name)
+        expect(visitor.page).to_have_title(re.compile(f"^{re.escape(visitor.t(f'{name}.title'))} "))
+        visitor.asks_for(image=digest(jpeg), lang="ko")
+        visitor.shows(saw_alt)
+        others = [picture for picture in visitor.pictures() if picture[0] != saw_alt]
+        assert others, name
+        for alt, width, deviation in others:
+            assert alt, f"{name}: a picture without words"
+            assert width > 0, alt
+            assert deviation > 1, f"blank: {alt}"
+
+
+def test_a_file_that_is_no_picture_is_explained_and_changes_nothing(visit: Visit, first_sample: str) -> None:
+    visitor = visit()
+    garbage = np.random.default_rng(0).bytes(5000)
+    with pytest.raises(InvalidImageError) as refusal:
+        decode_image(garbage)
+    visitor.send("noise.jpg", garbage)
+    told = visitor.page.get_by_role("alert").filter(has_text="noise.jpg")
+    expect(told).to_contain_text(visitor.t(f"image_errors.{refusal.value.reason}", **refusal.value.values))
+    expect(told).to_contain_text(visitor.t("frame.kept"))
+    assert visitor.query["image"] == first_sample
+    expect(visitor.image(saw(visitor, samples()[first_sample].english))).to_be_visible()
+    # What was wrong is forgotten as soon as something else is chosen.
+    visitor.page.get_by_role("radio", name=visitor.t("frame.crop_fit"), exact=True).click()
+    visitor.asks_for(crop="fit")
+    expect(told).to_have_count(0)
+
+
+def test_a_file_of_more_than_20_mib_is_refused_by_the_page_and_by_the_server(
+    visit: Visit, first_sample: str, jpeg: bytes
+) -> None:
+    visitor = visit()
+    sent: list[str] = []
+    visitor.page.on("request", lambda request: sent.append(request.method))
+    visitor.send("large.jpg", TOO_LARGE)
+    expect(visitor.page.get_by_test_id("stFileUploader")).to_contain_text(re.compile("20.*MB or smaller"))
+    assert "PUT" not in sent
+    assert visitor.query["image"] == first_sample
+
+    with visitor.page.expect_request(lambda request: request.method == "PUT") as upload:
+        visitor.send("sunset.jpg", jpeg)
+    visitor.asks_for(image=digest(jpeg))
+    visitor.settle()
+    token = {"X-Xsrftoken": upload.value.headers["x-xsrftoken"]}
+
+    def put(data: bytes, headers: dict[str, str]) -> int:
+        """Send a file as the page would, past its own checks; return the status."""
+        file = {"name": "sunset.jpg", "mimeType": "image/jpeg", "buffer": data}
+        return visitor.page.context.request.put(upload.value.url, multipart={"file": file}, headers=headers).status
+
+    assert [put(jpeg, token), put(TOO_LARGE, token), put(jpeg, {})] == [204, 413, 403]
+
+
+def test_a_link_is_opened_by_a_server_that_nobody_has_visited_yet(
+    visit: Visit, cold_server: Server, first_sample: str
+) -> None:
+    link = {"image": first_sample, "layer": "conv3", "channel": "5", "colours": "inferno", "lang": "ko"}
+    visitor = visit("/feature-maps", at=cold_server, **link)
+    visitor.arrived("feature_maps")
+    visitor.shows(visitor.t("feature_maps.map_alt", unit="conv3:5"))
+    assert link.items() <= visitor.query.items()
+    assert urlsplit(visitor.page.url).path == "/feature-maps"
+    visitor.page.reload()
+    visitor.arrived("feature_maps")
+    visitor.shows(visitor.t("feature_maps.map_alt", unit="conv3:5"))
+    assert link.items() <= visitor.query.items()
+
+
+def test_a_click_on_a_feature_map_selects_its_channel_on_every_page(visit: Visit, strongest: list[int]) -> None:
+    visitor, unit = visit("/feature-maps"), f"conv5:{strongest[14]}"
+    cell(visitor, unit).click()
+    visitor.asks_for(channel=str(strongest[14]))
+    expect(cell(visitor, unit)).to_have_attribute("aria-pressed", "true")
+    expect(visitor.main.get_by_role("button", pressed=True)).to_have_count(1)
+    visitor.shows(visitor.t("feature_maps.map_alt", unit=unit), visitor.t("feature_maps.overlay_alt", unit=unit))
+    visitor.go("deconvnet")
+    visitor.shows(*(visitor.t(f"deconvnet.{name}_alt", unit=unit) for name in ("boxed", "input", "patch")))
+    visitor.go("overview")
+    visitor.shows(visitor.t("overview.maps_alt", unit=unit))
+    visitor.asks_for(channel=str(strongest[14]))
+
+
+def test_an_arrow_key_and_enter_select_the_neighbouring_feature_map(visit: Visit, strongest: list[int]) -> None:
+    visitor = visit("/feature-maps")
+    here, neighbour, below = (f"conv5:{channel}" for channel in (strongest[0], strongest[1], strongest[13]))
+    cell(visitor, here).focus()
+    visitor.page.keyboard.press("ArrowRight")
+    expect(cell(visitor, neighbour)).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    visitor.asks_for(channel=str(strongest[1]))
+    visitor.shows(visitor.t("feature_maps.map_alt", unit=neighbour))
+    # The walk goes on from where it was.
+    expect(cell(visitor, neighbour)).to_be_focused()
+    visitor.page.keyboard.press("ArrowDown")
+    expect(cell(visitor, below)).to_be_focused()
+    visitor.page.keyboard.press("Space")
+    visitor.asks_for(channel=str(strongest[13]))
+
+
+@pytest.mark.parametrize("path", ["/", "/grad-cam"])
+def test_the_language_switch_turns_every_text_and_the_class_names(
+    visit: Visit, session: InferenceSession, first_view: Image.Image, path: str
+) -> None:
+    visitor = visit(path)
+    labels, classes = session.info.labels, session.classify(first_view).classes
+    for language in ("ko", "en"):
+        visitor.page.get_by_role("radio", name=LANGUAGES[language]).click()
+        visitor.asks_for(lang=language)
+        visitor.language = language
+        for score in classes:
+            expect(visitor.main).to_contain_text(labels.name(score.index, language))
+        visitor.settle()
+        words = visitor.page.locator("body").inner_text()
+        other = "en" if language == "ko" else "ko"
+        here, there = texts.catalogue(language), texts.catalogue(other)
+        left_over = [
+            there[key] for key in there if len(there[key]) > 3 and there[key] != here[key] and there[key] in words
+        ]
+        assert not left_over
+        assert not [name for s in classes if (name := labels.name(s.index, other)) in words]
+
+
+def test_a_korean_browser_is_greeted_in_korean(visit: Visit, first_sample: str) -> None:
+    visitor = visit(locale="ko-KR")
+    visitor.arrived("overview")
+    assert visitor.query["lang"] == "ko"
+    visitor.shows(saw(visitor, samples()[first_sample].korean))
+
+
+def test_a_link_to_an_upload_shows_it_to_nobody_who_has_not_sent_it(
+    visit: Visit, first_sample: str, first_view: Image.Image, jpeg: bytes
+) -> None:
+    owner = visit()
+    owner.send("sunset.jpg", jpeg)
+    owner.asks_for(image=digest(jpeg))
+    owner.shows(saw(owner, "sunset.jpg"))
+
+    link = {name: values[-1] for name, values in parse_qs(urlsplit(owner.page.url).query).items()}
+    guest = visit("/", **link)
+    told = guest.main.get_by_text(guest.t("frame.missing_upload"))
+    expect(told).to_be_visible()
+    shown = saw(guest, samples()[first_sample].english)
+    guest.shows(shown)
+    np.testing.assert_array_equal(guest.pixels(shown), np.asarray(first_view))
+    expect(guest.page.get_by_text("sunset.jpg")).to_have_count(0)
+    guest.asks_for(image=digest(jpeg))
+
+    guest.send("the same.jpg", jpeg)
+    guest.shows(saw(guest, "the same.jpg"))
+    expect(told).to_have_count(0)
+
+
+def test_a_live_maximization_grows_a_picture(visit: Visit, strongest: list[int]) -> None:
+    visitor, unit = visit("/activation-maximization"), f"conv5:{strongest[0]}"
+    choose_steps(visitor, "Home", 32)
+    grown = visitor.main.get_by_role("img", name=visitor.t("maximization.alt", name=unit), exact=True)
+    before = grown.count()
+    visitor.main.get_by_role("button", name=visitor.t("maximization.run", name=unit)).click()
+    expect(grown).to_have_count(before + 1)
+    early = grown.last.get_attribute("src")
+    expect(grown.last).not_to_have_attribute("src", early)
+    visitor.settle()
+    caption = visitor.t("maximization.live_caption", name=unit, start=0.5, end=0.5)
+    start, end = numbers_like(caption, visitor.main.inner_text())
+    assert end > start + 1
+    visitor.shows(visitor.t("maximization.alt", name=unit))
+    expect(visitor.main.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_a_stopped_maximization_leaves_a_page_that_works(visit: Visit, strongest: list[int]) -> None:
+    visitor, unit = visit("/activation-maximization"), f"conv5:{strongest[0]}"
+    choose_steps(visitor, "End", 512)
+    run = visitor.main.get_by_role("button", name=visitor.t("maximization.run", name=unit))
+    run.click()
+    bar = visitor.main.get_by_role("progressbar")
+    expect(bar).to_be_visible()
+    visitor.main.get_by_role("button", name=visitor.t("maximization.stop"), exact=True).click()
+    expect(bar).to_have_count(0)
+    visitor.settle()
+    expect(run).to_be_enabled()
+    # Leaving the page ends a climb as well, and the next page does not wait for it.
+    run.click()
+    expect(bar).to_be_visible()
+    visitor.go("deconvnet")
+    visitor.shows(visitor.t("deconvnet.patch_alt", unit=unit))
+    visitor.go("maximization")
+    expect(bar).to_have_count(0)
+
+
+def choose_steps(visitor: Dashboard, key: str, steps: int) -> None:
+    """Move the slider for the number of steps to one of its ends."""
+    slider = visitor.main.get_by_role("slider", name=re.compile(re.escape(visitor.t("maximization.steps"))))
+    slider.press(key)
+    expect(visitor.main.get_by_text(str(steps), exact=True).first).to_be_visible()
+    visitor.settle()
+
+
+def numbers_like(template: str, words: str) -> list[float]:
+    """Return the numbers that stand in a text where they stand in a template."""
+    pattern = re.sub(r"0\\\.50", r"(-?[0-9.]+)", re.escape(template))
+    match = re.search(pattern, words)
+    assert match, f"{template!r} is not in {words!r}"
+    return [float(number) for number in match.groups()]

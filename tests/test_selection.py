@@ -1,0 +1,188 @@
+"""The selection and its form in the address: what is written is read again, what does not exist is
+corrected and said."""
+
+import itertools
+import random
+from dataclasses import fields, replace
+
+import pytest
+
+from pages.shared.selection import SCALES, Correction, Limits, Selection, from_query
+from pages.shared.texts import LANGUAGES
+from zfnet.geometry import SPATIAL, TABLE, shapes
+from zfnet.images import CROP_MODES
+from zfnet.render import UNSIGNED
+
+SHAPES = {name: shape for name, shape in shapes(TABLE).items() if name in SPATIAL}
+LIMITS = Limits(shapes=SHAPES, classes=1000, heads=("fc", "gap"), samples=("cat", "dog", "shapes"))
+DEFAULT = Selection(image="cat")
+DIGEST = "sha256-" + "0123456789abcdef" * 4
+
+
+def read(**query: str) -> tuple[Selection, dict[str, tuple[str, str]]]:
+    """Return the selection that a link asks for, and what was corrected as {parameter: (given, taken)}."""
+    selection, corrections = from_query({k.rstrip("_"): v for k, v in query.items()}, LIMITS, DEFAULT)
+    return selection, {c.parameter: (c.given, c.taken) for c in corrections}
+
+
+def anything(rng: random.Random) -> Selection:
+    """Return any selection that exists."""
+    layer = rng.choice(list(SHAPES))
+    channels, height, width = SHAPES[layer]
+    return Selection(
+        image=rng.choice([*LIMITS.samples, DIGEST]),
+        crop=rng.choice(CROP_MODES),
+        offset=rng.choice([0.0, 0.05, 0.35, 0.5, 0.123456, 1.0, rng.randrange(21) / 20]),
+        layer=layer,
+        channel=rng.choice([None, 0, channels - 1, rng.randrange(channels)]),
+        position=rng.choice([None, (0, 0), (height - 1, width - 1), (rng.randrange(height), rng.randrange(width))]),
+        rectified=rng.choice([True, False]),
+        class_index=rng.choice([None, 0, 999, rng.randrange(1000)]),
+        head=rng.choice(LIMITS.heads),
+        scale=rng.choice(SCALES),
+        colormap=rng.choice(list(UNSIGNED)),
+        seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
+        language=rng.choice(list(LANGUAGES)),
+    )
+
+
+def test_every_selection_is_read_as_it_was_written() -> None:
+    rng = random.Random(0)
+    for selection in (anything(rng) for _ in range(1000)):
+        assert from_query(selection.to_query(), LIMITS, DEFAULT) == (selection, ())
+
+
+def test_every_value_of_a_choice_is_read_as_it_was_written() -> None:
+    for crop, layer, head, scale, colormap, language in itertools.product(
+        CROP_MODES, SHAPES, LIMITS.heads, SCALES, UNSIGNED, LANGUAGES
+    ):
+        selection = replace(
+            DEFAULT, crop=crop, layer=layer, head=head, scale=scale, colormap=colormap, language=language
+        )
+        assert from_query(selection.to_query(), LIMITS, DEFAULT) == (selection, ())
+
+
+def test_every_field_is_written_even_where_it_is_the_default() -> None:
+    assert len(fields(Selection)) == len(DEFAULT.to_query())
+    assert DEFAULT.to_query() == {
+        "image": "cat",
+        "crop": "centre",
+        "offset": "0.5",
+        "layer": "conv5",
+        "channel": "auto",
+        "position": "auto",
+        "rectified": "1",
+        "class": "auto",
+        "head": "fc",
+        "scale": "map",
+        "colours": "viridis",
+        "seed": "0",
+        "lang": "en",
+    }
+
+
+def test_a_link_outlives_a_change_of_defaults() -> None:
+    rng = random.Random(1)
+    for _ in range(100):
+        assert from_query(DEFAULT.to_query(), LIMITS, anything(rng)) == (DEFAULT, ())
+
+
+def test_an_empty_address_means_the_defaults() -> None:
+    assert from_query({}, LIMITS, DEFAULT) == (DEFAULT, ())
+    assert from_query({"utm_source": "mail", "Layer": "conv1"}, LIMITS, DEFAULT) == (DEFAULT, ())
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "taken"),
+    [
+        ("image", "unicorn", "cat"),
+        ("image", DIGEST[:-1], "cat"),
+        ("image", DIGEST.upper(), "cat"),
+        ("crop", "left", "centre"),
+        ("offset", "1.5", "1"),
+        ("offset", "-0.5", "0"),
+        ("offset", "nan", "0.5"),
+        ("offset", "inf", "0.5"),
+        ("offset", "half", "0.5"),
+        ("layer", "conv6", "conv5"),
+        ("layer", "fc6", "conv5"),
+        ("channel", "256", "255"),
+        ("channel", "-1", "0"),
+        ("channel", "99999999999999999999", "255"),
+        ("channel", "first", "auto"),
+        ("channel", "1.5", "auto"),
+        ("position", "14,3", "13,3"),
+        ("position", "3,999999", "3,13"),
+        ("position", "-1,0", "auto"),
+        ("position", "3", "auto"),
+        ("rectified", "yes", "1"),
+        ("class", "1000", "999"),
+        ("class", "-7", "0"),
+        ("class", "cat", "auto"),
+        ("head", "svm", "fc"),
+        ("scale", "log", "map"),
+        ("colours", "jet", "viridis"),
+        ("seed", "-1", "0"),
+        ("seed", "2147483648", "2147483647"),
+        ("seed", "dice", "0"),
+        ("lang", "fr", "en"),
+    ],
+)
+def test_what_does_not_exist_is_corrected_and_reported(parameter: str, given: str, taken: str) -> None:
+    selection, corrections = from_query({parameter: given}, LIMITS, DEFAULT)
+    assert selection.to_query() == DEFAULT.to_query() | {parameter: taken}
+    assert corrections == (Correction(parameter, given, taken),)
+
+
+def test_a_channel_and_a_position_are_limited_by_the_layer_of_the_same_link() -> None:
+    selection, corrections = read(layer="conv1", channel="200", position="111,112")
+    assert (selection.layer, selection.channel, selection.position) == ("conv1", 95, (111, 111))
+    assert corrections == {"channel": ("200", "95"), "position": ("111,112", "111,111")}
+
+
+def test_one_wrong_parameter_leaves_the_others_alone() -> None:
+    selection, corrections = read(image="dog", layer="conv9", class_="281", seed="4", lang="ko")
+    assert selection == replace(DEFAULT, image="dog", class_index=281, seed=4, language="ko")
+    assert corrections.keys() == {"layer"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given"),
+    [
+        ("offset", "0.50"),
+        ("offset", ".5"),
+        ("offset", "5e-1"),
+        ("offset", "1.0"),
+        ("offset", "0.3333333333"),
+        ("channel", "007"),
+        ("class", "0281"),
+        ("seed", "00"),
+        ("position", "6, 9"),
+        ("position", "06,09"),
+        ("channel", "auto"),
+        ("class", "auto"),
+        ("position", "auto"),
+    ],
+)
+def test_the_same_number_in_another_form_is_no_correction(parameter: str, given: str) -> None:
+    assert from_query({parameter: given}, LIMITS, DEFAULT)[1] == ()
+
+
+@pytest.mark.parametrize("digest", [DIGEST, "sha256-" + "f" * 64])
+def test_the_digest_of_an_upload_is_taken_without_knowing_it(digest: str) -> None:
+    assert read(image=digest) == (replace(DEFAULT, image=digest), {})
+
+
+def test_garbage_gives_a_selection_that_exists() -> None:
+    rng = random.Random(2)
+    letters = "0123456789-+.,:;e@_ \0\n\t%&=/\\'\"<>{}[]()*`$abcxyzAUTO가힣٣²½😀\ud800"
+    words = ["auto", "nan", "-inf", "1e999", "9" * 400, "None", "True", "../../etc/passwd", "<script>", "{0}", "", "-0"]
+    for _ in range(500):
+        garbage = {
+            parameter: rng.choice([*words, "".join(rng.choices(letters, k=rng.randrange(1, 30)))])
+            for parameter in DEFAULT.to_query()
+        }
+        selection, corrections = from_query(garbage, LIMITS, DEFAULT)
+        # What came out exists: it is read again without corrections.
+        assert from_query(selection.to_query(), LIMITS, DEFAULT) == (selection, ())
+        assert all(garbage[c.parameter] == c.given and c.given != c.taken for c in corrections)
