@@ -81,7 +81,7 @@ with live:
         bar.empty()
     finished_target, climb = st.session_state.get("climb", (None, None))
     if finished_target == target:
-        place.image(climb.image, width="stretch", alt=t("maximization.alt", name=name))
+        place.image(climb.image, width="stretch", alt=t("maximization.alt", name=name), output_format="PNG")
         st.caption(t("maximization.live_caption", name=name, start=float(climb.curve[0]), end=float(climb.curve[-1])))
         figure = go.Figure(go.Scatter(y=climb.curve, mode="lines"))
         figure.update_layout(

@@ -150,12 +150,12 @@ def test_there_is_one_result_for_each_unit_in_the_order_given(session: Inference
     assert session.maximize([], QUICK) == ()
 
 
-def test_units_of_one_batch_do_not_mix(session: InferenceSession) -> None:
-    first, second = session.maximize(["conv3:17", "conv3:17"], SHORT)
-    assert (first.image != second.image).any()  # each starts from noise of its own
-    pair = session.maximize(["conv3:17", "conv3:100"], SHORT)
-    assert np.abs(pair[0].image.astype(int) - first.image).max() <= 1
-    np.testing.assert_allclose(pair[0].curve, first.curve, rtol=1e-3, atol=1e-4)
+def test_a_picture_does_not_depend_on_what_is_made_beside_it(session: InferenceSession) -> None:
+    (alone,) = session.maximize(["conv3:17"], SHORT)
+    for others in (["conv3:100", "conv3:17"], ["conv3:5@3,3", "conv3:17"]):
+        beside = session.maximize(others, SHORT)[1]
+        assert np.abs(beside.image.astype(int) - alone.image).max() <= 1
+        np.testing.assert_allclose(beside.curve, alone.curve, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
@@ -220,7 +220,7 @@ def test_the_slot_is_entered_for_each_step_and_free_in_between(embedded: ZFNet) 
     settings = replace(QUICK, steps=5)
     maximize(embedded, units("conv1:3"), settings, normalise, slot=slot, progress=progress, cancel=cancel)
     assert entered == 6  # the last one looks at the result
-    assert asked == 6
+    assert asked == 5
     assert not held
 
 

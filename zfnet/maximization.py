@@ -110,14 +110,17 @@ def maximize(
     for unit in units:
         unit.check(model.config)
     results: list[Maximization] = []
-    for layer, group in groupby(units, key=lambda unit: unit.layer):
-        same = list(group)
-        whole = layer not in SPATIAL or any(unit.position for unit in same)
+    for (_, whole), group in groupby(units, key=lambda unit: (unit.layer, _needs_whole(unit))):
         size = model.config.input_size if whole else settings.size
         results += _climb(
-            model, same, settings, size=size, normalise=normalise, slot=slot, progress=progress, cancel=cancel
+            model, list(group), settings, size=size, normalise=normalise, slot=slot, progress=progress, cancel=cancel
         )
     return tuple(results)
+
+
+def _needs_whole(unit: Unit) -> bool:
+    """Return whether a unit exists only on a canvas of the input's size."""
+    return unit.layer not in SPATIAL or unit.position is not None
 
 
 def _climb(
@@ -132,10 +135,11 @@ def _climb(
     cancel: Callable[[], bool] | None,
 ) -> list[Maximization]:
     device = next(model.parameters()).device
-    # Everything random is drawn on the CPU, so that a GPU starts from the same picture.
+    # Everything random is drawn on the CPU, so that a GPU starts from the same picture. All units start from the same
+    # noise and are turned alike, so that a unit's picture does not depend on which others are made beside it.
     generator = torch.Generator().manual_seed(settings.seed)
-    start = torch.randn(len(units), 3, size, size // 2 + 1, 2, generator=generator) * _START_DEVIATION
-    coefficients = start.to(device).requires_grad_()
+    noise = torch.randn(3, size, size // 2 + 1, 2, generator=generator) * _START_DEVIATION
+    coefficients = noise.repeat(len(units), 1, 1, 1, 1).to(device).requires_grad_()
     optimizer = torch.optim.Adam([coefficients], lr=settings.learning_rate)
     curves: list[Tensor] = []
 
@@ -154,8 +158,8 @@ def _climb(
                 optimizer.step()
         if progress and step < settings.steps:
             progress(step + 1, pictures)
-        if cancel and cancel():
-            raise Cancelled(f"stopped after {min(step + 1, settings.steps)} of {settings.steps} steps")
+        if cancel and step < settings.steps and cancel():
+            raise Cancelled(f"stopped after {step + 1} of {settings.steps} steps")
     curve = torch.stack(curves, 1).cpu().numpy()  # (N, steps + 1)
     return [Maximization(u, settings, image, c) for u, image, c in zip(units, pictures(), curve, strict=True)]
 

@@ -5,9 +5,7 @@ over to the module of the same name.
 """
 
 import os
-import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,17 +18,15 @@ from zfnet import cam, classification, maximization
 from zfnet import deconvnet as deconvnet_
 from zfnet import feature_maps as feature_maps_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
-from zfnet.errors import Cancelled, SelectionError
+from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
 from zfnet.images import as_view, digest, to_tensor
 from zfnet.labels import Labels
 from zfnet.model import Trace
+from zfnet.sharing import Cancel, Places, TraceCache
 from zfnet.unit import Unit
 
-# Asked while waiting and between steps; True ends the computation with ``Cancelled``.
-Cancel = Callable[[], bool]
 _TRACE_MEBIBYTES = 256
-_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +65,8 @@ class InferenceSession:
             device=str(device),
         )
         self.slots = max(1, _cores() // torch.get_num_threads())
-        self._places = _Places(self.slots)
-        self._traces = _TraceCache(_number("ZFNET_TRACE_MB", _TRACE_MEBIBYTES) * 2**20)
+        self._places = Places(self.slots)
+        self._traces = TraceCache(_number("ZFNET_TRACE_MB", _TRACE_MEBIBYTES) * 2**20)
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, device: str | None = None) -> "InferenceSession":
@@ -187,84 +183,6 @@ class InferenceSession:
                 yield
         finally:
             self._places.leave()
-
-
-class _Places:
-    """A bounded number of places, handed over in the order of asking.
-
-    A semaphore would let a job that leaves and enters again at every step overtake everybody who waits.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._line: deque[threading.Event] = deque()
-        self._lock = threading.Lock()
-
-    def enter(self, cancel: Cancel | None = None) -> None:
-        """Wait for a place; whoever gives up, for whatever reason, leaves the line."""
-        turn = threading.Event()
-        with self._lock:
-            self._line.append(turn)
-            self._hand_over()
-        try:
-            _wait(turn.wait, cancel)
-        except BaseException:
-            with self._lock:
-                if turn.is_set():
-                    self._free += 1
-                    self._hand_over()
-                else:
-                    self._line.remove(turn)
-            raise
-
-    def leave(self) -> None:
-        """Give the place to the first in line."""
-        with self._lock:
-            self._free += 1
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        while self._free and self._line:
-            self._free -= 1
-            self._line.popleft().set()
-
-
-class _TraceCache:
-    """Traces by content, the least recently used thrown out first; no two threads make the same one at once."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: OrderedDict[str, Trace] = OrderedDict()
-        self._lock = threading.Lock()
-        # A lock for every key would have to be cleaned up; a few shared ones only make unlike pictures wait now and
-        # then.
-        self._making = tuple(threading.Lock() for _ in range(64))
-
-    def get(self, key: str, make: Callable[[], Trace], cancel: Cancel | None = None) -> Trace:
-        """Return the trace that is held under ``key``, else make it and hold it."""
-        making = self._making[hash(key) % len(self._making)]
-        _wait(making.acquire, cancel)
-        try:
-            with self._lock:
-                if key in self._held:
-                    self._held.move_to_end(key)
-                    return self._held[key]
-            trace = make()
-            with self._lock:
-                self._held[key] = trace
-                # The newest stays even if it alone is over the limit: its caller is about to use it again.
-                while len(self._held) > 1 and sum(t.nbytes for t in self._held.values()) > self._limit:
-                    self._held.popitem(last=False)
-            return trace
-        finally:
-            making.release()
-
-
-def _wait(attempt: Callable[..., bool], cancel: Cancel | None) -> None:
-    """Repeat an attempt that takes a ``timeout`` until it succeeds, unless the caller gives up."""
-    while not attempt(timeout=_POLL_SECONDS):
-        if cancel and cancel():
-            raise Cancelled("stopped while waiting for a free place")
 
 
 def _cores() -> int:

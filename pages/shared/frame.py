@@ -77,7 +77,8 @@ def header(title: str) -> None:
         st.warning(t("frame.missing_upload"))
     saw, says, who = st.columns([1.0, 2.6, 2.4], gap="medium")
     with saw:
-        st.image(np.asarray(view()), alt=t("frame.saw_alt", picture=_title()), width="stretch")
+        alt = t("frame.saw_alt", picture=_title())
+        st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
     with says:
         answer()
     with who:

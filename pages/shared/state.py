@@ -52,6 +52,7 @@ def select(**changes: Any) -> None:
         changes = {"position": None} | changes
     st.session_state.selection = replace(now, **changes)
     st.session_state.corrections = ()
+    st.session_state.upload_errors = []
 
 
 def t(key: str, **values: object) -> str:
@@ -71,18 +72,19 @@ def upload_errors() -> list[tuple[str, InvalidImageError]]:
 
 def receive(files: list[tuple[str, bytes]]) -> None:
     """Take uploaded files. The last good one is selected; if none is good, the picture stays as it was."""
-    st.session_state.upload_errors = []
+    errors = []
     for name, data in files:
         try:
             upload = read_upload(name, data)
         except InvalidImageError as error:
-            upload_errors().append((name, error))
+            errors.append((name, error))
             continue
         uploads().pop(upload.id, None)
         uploads()[upload.id] = upload
         if len(uploads()) > MAX_UPLOADS:
             del uploads()[next(iter(uploads()))]
         select(image=upload.id, crop="centre")
+    st.session_state.upload_errors = errors
 
 
 def missing() -> bool:

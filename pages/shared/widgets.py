@@ -31,7 +31,8 @@ def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "
 
 def picture(png: bytes, alt: str, caption: str | None = None) -> None:
     """Show a picture as wide as its place, with a text for those who cannot see it."""
-    st.image(png, caption=caption, alt=alt, width="stretch")
+    # Without a format named, Streamlit would send it as JPEG, which smears maps and shifts colours.
+    st.image(png, caption=caption, alt=alt, width="stretch", output_format="PNG")
 
 
 def class_name(index: int) -> str:

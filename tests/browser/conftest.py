@@ -61,10 +61,8 @@ class Watch:
     def judge(self) -> None:
         """Fail if another host was asked or anything went wrong."""
         host = urlsplit(self.url).netloc
-        inline = ("data", "blob")
-        elsewhere = [
-            url for url in self.requests if urlsplit(url).scheme not in inline and urlsplit(url).netloc != host
-        ]
+        asked = map(urlsplit, self.requests)
+        elsewhere = [url.geturl() for url in asked if url.netloc != host and url.scheme not in ("data", "blob")]
         assert any(url.startswith("ws") for url in self.requests), "no websocket was seen: the watch sleeps"
         assert not elsewhere, f"asked of other hosts: {elsewhere}"
         assert not self.failures, f"the browser complained: {self.failures}"
@@ -147,13 +145,13 @@ class Dashboard:
     def shows(self, *alts: str) -> None:
         """Wait for pictures with these alternative texts and look whether they are really there and not blank."""
         for alt in alts:
-            expect(self.image(alt)).to_be_visible()
+            expect(self.image(alt).last).to_be_visible()
         self.settle()
-        measured = {alt: (width, deviation) for alt, width, deviation in self.pictures()}
+        found = self.pictures()
         for alt in alts:
-            width, deviation = measured[alt]
-            assert width > 0, alt
-            assert deviation > 1, f"blank: {alt}"
+            measured = [(width, deviation) for name, width, deviation in found if name == alt]
+            assert measured, alt
+            assert all(width > 0 and deviation > 1 for width, deviation in measured), f"blank: {alt}"
 
 
 def _rgb(pixels: list[int]) -> np.ndarray:
@@ -216,12 +214,10 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Show what the server wrote last beside a failure."""
+    """Show what the servers wrote last beside a failure."""
     report = yield
-    if report.failed:
-        for name, value in (getattr(item, "funcargs", None) or {}).items():
-            if isinstance(value, Server):
-                report.sections.append(
-                    (f"end of the log of {name}", "\n".join(value.said().splitlines()[-_LOG_LINES:]))
-                )
+    for name, value in (getattr(item, "funcargs", None) or {}).items():
+        if report.failed and isinstance(value, Server):
+            end = "\n".join(value.said().splitlines()[-_LOG_LINES:])
+            report.sections.append((f"end of the log of {name}", end))
     return report

@@ -200,11 +200,12 @@ def test_an_arrow_key_and_enter_select_the_neighbouring_feature_map(visit: Visit
     visitor.asks_for(channel=str(strongest[13]))
 
 
-@pytest.mark.parametrize("path", ["/", "/grad-cam"])
+@pytest.mark.parametrize("name", ["overview", "gradcam"])
 def test_the_language_switch_turns_every_text_and_the_class_names(
-    visit: Visit, session: InferenceSession, first_view: Image.Image, path: str
+    visit: Visit, session: InferenceSession, first_view: Image.Image, name: str
 ) -> None:
-    visitor = visit(path)
+    visitor = visit()
+    visitor.go(name)
     labels, classes = session.info.labels, session.classify(first_view).classes
     for language in ("ko", "en"):
         visitor.page.get_by_role("radio", name=LANGUAGES[language]).click()
@@ -254,7 +255,8 @@ def test_a_link_to_an_upload_shows_it_to_nobody_who_has_not_sent_it(
 
 
 def test_a_live_maximization_grows_a_picture(visit: Visit, strongest: list[int]) -> None:
-    visitor, unit = visit("/activation-maximization"), f"conv5:{strongest[0]}"
+    visitor, unit = visit(), f"conv5:{strongest[0]}"
+    visitor.go("maximization")
     choose_steps(visitor, "Home", 32)
     grown = visitor.main.get_by_role("img", name=visitor.t("maximization.alt", name=unit), exact=True)
     before = grown.count()
@@ -271,7 +273,8 @@ def test_a_live_maximization_grows_a_picture(visit: Visit, strongest: list[int])
 
 
 def test_a_stopped_maximization_leaves_a_page_that_works(visit: Visit, strongest: list[int]) -> None:
-    visitor, unit = visit("/activation-maximization"), f"conv5:{strongest[0]}"
+    visitor, unit = visit(), f"conv5:{strongest[0]}"
+    visitor.go("maximization")
     choose_steps(visitor, "End", 512)
     run = visitor.main.get_by_role("button", name=visitor.t("maximization.run", name=unit))
     run.click()
