@@ -6,8 +6,9 @@ such page.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -21,7 +22,20 @@ async def preloaded(_: st.App) -> AsyncIterator[None]:
 
     loading = asyncio.create_task(asyncio.to_thread(session))
     yield
-    await loading
+    # A checkpoint that cannot be loaded is told to whoever opens a page.
+    with suppress(Exception):
+        await loading
 
 
-app = st.App(Path(__file__).parent / "pages" / "shared" / "dashboard.py", lifespan=preloaded)
+def report(error: Exception) -> bool:
+    """Tell a visitor what went wrong: the sentence of an expected error, an apology for a defect. Never a traceback."""
+    from pages.shared.state import browser_language
+    from pages.shared.texts import text
+    from zfnet import ZFNetError
+
+    logging.getLogger("zfnet").error("a page failed", exc_info=error)
+    st.error(str(error) if isinstance(error, ZFNetError) else text("frame.defect", browser_language()))
+    return True
+
+
+app = st.App(Path(__file__).parent / "pages" / "shared" / "dashboard.py", lifespan=preloaded, on_script_error=report)

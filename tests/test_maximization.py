@@ -1,8 +1,10 @@
 """Activation maximization: the formula, a rising objective, pixels fixed by the seed, steps that yield and stop."""
 
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +12,12 @@ import torch
 from torch import Tensor
 
 from tests.oracle import narrow, random_network
-from zfnet import Cancelled, InferenceSession, MaximizationSettings, SelectionError, Unit
+from zfnet import Cancelled, InferenceSession, MaximizationSettings, SelectionError, Unit, crop, decode_image
 from zfnet.geometry import GEOMETRIES
 from zfnet.maximization import COLOUR_MATRIX, maximize, objective, picture, transform
 from zfnet.model import ZFNet
 
+ROOT = Path(__file__).resolve().parent.parent
 QUICK = MaximizationSettings(steps=2, size=48)
 SHORT = MaximizationSettings(steps=24, size=64)
 
@@ -163,6 +166,15 @@ def test_the_smallest_picture_reaches_the_last_pooling_of_every_geometry(geometr
     model = random_network(narrow(GEOMETRIES[geometry])).float()
     (result,) = maximize(model, units("pool5:1"), replace(QUICK, steps=1), normalise)
     assert result.image.shape == (48, 48, 3)
+
+
+def test_the_colour_matrix_is_the_root_of_the_samples_covariance() -> None:
+    folder = ROOT / "assets" / "samples"
+    entries = tomllib.loads((folder / "samples.toml").read_text("utf-8"))["sample"]
+    photographs = [folder / entry["file"] for entry in entries if entry["kind"] != "pattern"]
+    views = [np.asarray(crop(decode_image(path.read_bytes()))) for path in photographs]
+    covariance = np.cov(np.concatenate(views).reshape(-1, 3).T / 255)
+    np.testing.assert_allclose(np.array(COLOUR_MATRIX) @ np.array(COLOUR_MATRIX).T, covariance, atol=3e-4)
 
 
 # Long work

@@ -23,7 +23,7 @@ HANGUL = re.compile("[가-힣]")
 SENTENCE = re.compile(r"[A-Za-z]+ [a-z]+ [a-z]+")
 WORD = re.compile(r"[^\W\d_]{2,}")
 PARTICLES = {"을/를", "이/가", "은/는", "과/와", "이나/나", "이라/라", "아/야", "으로/로"}
-DOCUMENTED = (ast.Module, ast.FunctionDef, ast.ClassDef)
+DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # A key that is put together from a section and a value stands for these; any other variable part is a word of the code.
 VALUES = {
     "architecture.*": [row.kind.replace(" ", "_") for row in layer_table(TABLE)],
@@ -54,9 +54,14 @@ def called(node: ast.AST) -> str:
     return getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
 
 
+def says(node: ast.AST) -> bool:
+    """Return whether a node is a call that takes a key of the catalogue: ``t(...)`` or ``text(...)``."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("t", "text")
+
+
 def strings(node: ast.AST) -> Iterator[str]:
-    """Return the string constants below a node, each f-string as one with ``*`` for what is filled in; what ``t`` says
-    itself is left out."""
+    """Return the string constants below a node, each f-string as one with ``*`` for what is filled in; keys of the
+    catalogue are left out."""
     if isinstance(node, ast.JoinedStr):
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
         for part in node.values:
@@ -64,20 +69,15 @@ def strings(node: ast.AST) -> Iterator[str]:
                 yield from strings(part.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
-    elif called(node) != "t":
+    elif not says(node):
         for child in ast.iter_child_nodes(node):
             yield from strings(child)
 
 
 def keys(module: ast.Module) -> set[str]:
-    """Return the keys of all calls of ``t``, ``*`` for a variable part."""
-    return {
-        key
-        for node in ast.walk(module)
-        if isinstance(node, ast.Call) and called(node) == "t"
-        for key in strings(node.args[0])
-        if "." in key
-    }
+    """Return the keys of all calls of ``t`` and ``text``, ``*`` for a variable part."""
+    said = (node.args[0] for node in ast.walk(module) if isinstance(node, ast.Call) and says(node))
+    return {key for argument in said for key in strings(argument) if "." in key}
 
 
 def meant(key: str) -> set[str]:
@@ -172,10 +172,11 @@ def test_texts_are_found_wherever_they_stand() -> None:
     sly = ast.parse(
         "st.info('Hello there')\ncolumn.button(f'Go {where}', key='go')\npicture(png, alt='A cat', caption=t('a.b'))\n"
         "st.caption(x if y else 'Or else')\nst.title(t('a.c' if x else f'a.d_{x}'), icon=':material/undo:')\n"
-        "st.html('<b class=\"x\">1</b>')\nst.Page('pages/x.py', title='Mine')\nchoose(st.toggle, 'field', 'Switch')"
+        "st.html('<b class=\"x\">1</b>')\nst.Page('pages/x.py', title='Mine')\nchoose(st.toggle, 'field', 'Switch')\n"
+        "st.text('Plain')\nst.error(text('a.e', language))"
     )
-    assert literals(sly) == {"Hello there", "Go *", "A cat", "Or else", "Mine", "Switch"}
-    assert keys(sly) == {"a.b", "a.c", "a.d_*"}
+    assert literals(sly) == {"Hello there", "Go *", "A cat", "Or else", "Mine", "Switch", "Plain"}
+    assert keys(sly) == {"a.b", "a.c", "a.d_*", "a.e"}
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,12 @@ from zfnet.geometry import SPATIAL
 from zfnet.model import ZFNet
 from zfnet.unit import Unit
 
-# A square root of the covariance of RGB over ImageNet, as in Lucid, the library of Olah et al. (rows: R, G, B; columns:
-# brightness and two colour differences).
+# A square root of the covariance of RGB in [0, 1] over the views of the sample photographs: eigenvectors times the roots
+# of their eigenvalues (rows: R, G, B; columns: brightness and two colour differences). A test derives it anew.
 COLOUR_MATRIX = (
-    (0.26, 0.09, 0.02),
-    (0.27, 0.00, -0.05),
-    (0.27, -0.09, 0.03),
+    (0.223, 0.123, 0.029),
+    (0.245, 0.010, -0.056),
+    (0.263, -0.114, 0.027),
 )
 _START_DEVIATION = 0.01
 _JITTER_PIXELS = 8.0

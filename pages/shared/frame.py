@@ -72,7 +72,8 @@ def header(title: str) -> None:
     """Show the page's title, what the network saw, what it says, and whether it is right."""
     st.title(title, anchor=False)
     for correction in corrections():
-        st.warning(t("frame.corrected", parameter=correction.parameter, given=correction.given, taken=correction.taken))
+        given, taken = _verbatim(correction.given), _verbatim(correction.taken)
+        st.warning(t("frame.corrected", parameter=correction.parameter, given=given, taken=taken))
     if missing():
         st.warning(t("frame.missing_upload"))
     saw, says, who = st.columns([1.0, 2.6, 2.4], gap="medium")
@@ -83,6 +84,12 @@ def header(title: str) -> None:
         answer()
     with who:
         _verdict()
+
+
+def _verbatim(text: str) -> str:
+    """Return somebody else's words as Markdown that does nothing but show them: a link must not bring in pictures."""
+    words = " ".join(text.split()).replace("`", "'")
+    return f"`{words[:80]}`"
 
 
 def _title() -> str:
@@ -115,7 +122,9 @@ def _upload() -> None:
     key = f"uploader_{st.session_state.setdefault('uploader', 0)}"
 
     def received() -> None:
+        before = selection().image
         receive([(file.name, file.getvalue()) for file in st.session_state[key]])
+        st.session_state.picture_kept = selection().image == before
         st.session_state.uploader += 1
 
     st.file_uploader(
@@ -128,7 +137,7 @@ def _upload() -> None:
     )
     for name, error in upload_errors():
         reason = t(f"image_errors.{error.reason}", **error.values) if error.reason in REASONS else str(error)
-        st.error(f"**{name}**: {reason} {t('frame.kept')}")
+        st.error(f"{_verbatim(name)}: {reason} {t('frame.kept') if st.session_state.picture_kept else ''}")
 
 
 def _unit() -> None:

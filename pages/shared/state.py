@@ -23,8 +23,13 @@ def selection() -> Selection:
     return st.session_state.selection  # type: ignore[no-any-return]
 
 
+def browser_language() -> str:
+    """Return the language of the visitor's browser where there are texts in it, else English."""
+    return "ko" if str(st.context.locale).startswith("ko") else "en"
+
+
 def _begin() -> None:
-    default = Selection(image=next(iter(samples())), language="ko" if str(st.context.locale).startswith("ko") else "en")
+    default = Selection(image=next(iter(samples())), language=browser_language())
     info = results.session().info
     limits = Limits(
         shapes={name: shape for name, shape in shapes(info.config).items() if name in SPATIAL},

@@ -1,0 +1,324 @@
+"""Every page, run without a browser: it renders for whatever is selected, and one selection holds for all of them."""
+
+import ast
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Widget
+
+from pages.shared import texts
+from pages.shared.pictures import sample_picture, samples
+from pages.shared.selection import Selection
+from pages.shared.state import MAX_UPLOADS
+from tests.test_house import ROOT
+from tests.test_texts import called
+from zfnet import InferenceSession, crop
+from zfnet.decoding import FORMATS
+from zfnet.geometry import SPATIAL
+
+DASHBOARD = ROOT / "pages" / "shared" / "dashboard.py"
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+UNKNOWN = "sha256-" + "0" * 64
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def visit() -> Open:
+    """Open the dashboard with a link's parameters, at a page."""
+
+    def opened(page: str = "overview", **query: str) -> AppTest:
+        at = AppTest.from_file(DASHBOARD, default_timeout=60)
+        at.query_params.update({name.rstrip("_"): value for name, value in query.items()})
+        return turn(run(at), page)
+
+    return opened
+
+
+def run(at: AppTest | Widget) -> AppTest:
+    """Run the page, with a widget's new value; nothing may have gone wrong."""
+    ran: AppTest = at.run()
+    assert [f"{error.message}\n{error.stack_trace}" for error in ran.exception] == []
+    return ran
+
+
+def turn(at: AppTest, page: str) -> AppTest:
+    """Go to another page."""
+    return run(at.switch_page(f"../{page}.py"))
+
+
+def chosen(at: AppTest) -> Selection:
+    selection: Selection = at.session_state["selection"]
+    # The address always says the same.
+    assert dict(at.query_params) == selection.to_query()
+    return selection
+
+
+def words(at: AppTest) -> str:
+    """Return everything that is written on the page, the side included."""
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "success")
+    written = [element.value for kind in kinds for element in getattr(at, kind)]
+    return "\n".join([*written, *(caption for image in at.image for caption in image.captions)])
+
+
+def seen(at: AppTest) -> tuple[str, str]:
+    """Return what the network saw: the address of the picture, which follows from its pixels, and what it is called."""
+    said = re.escape(texts.text("frame.saw_alt", chosen(at).language, picture="|")).replace(r"\|", "(.*)")
+    ((picture, name),) = (
+        (image.value[0], match[1]) for image in at.image if (match := re.fullmatch(said, image.proto.imgs[0].alt))
+    )
+    return picture, name
+
+
+def encoded(picture: Image.Image, form: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    picture.save(file, form)
+    return file.getvalue()
+
+
+def drawn(number: int = 0) -> Image.Image:
+    """Return a picture, another one for every number."""
+    picture = Image.new("RGB", (320, 240), (40 * number % 256, 120, 200))
+    ImageDraw.Draw(picture).ellipse((60, 30 + number, 220, 200), fill=(250, 200, 30 * number % 256))
+    return picture
+
+
+def send(at: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    at.file_uploader[0].set_value([(name, data, "application/octet-stream") for name, data in files])
+    return run(at)
+
+
+def digest(data: bytes) -> str:
+    return f"sha256-{hashlib.sha256(data).hexdigest()}"
+
+
+@pytest.fixture(scope="module")
+def silent(session: InferenceSession) -> dict[str, str]:
+    """The address of a unit that does not respond to its sample anywhere."""
+    for name in samples():
+        view = crop(sample_picture(name))
+        for layer in SPATIAL:
+            if (quiet := session.feature_maps(view, layer).silent).any():
+                return {"image": name, "layer": layer, "channel": str(int(quiet.argmax()))}
+    raise AssertionError("every unit responds to every sample")
+
+
+def navigation() -> Iterator[tuple[str, str]]:
+    """Return file and title of the pages in the navigation, read from the code."""
+    for node in ast.walk(ast.parse(DASHBOARD.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and called(node) == "Page":
+            (title,) = (ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "title")
+            yield ast.literal_eval(node.args[0]), title
+
+
+def test_every_page_is_in_the_navigation_once_under_its_own_title() -> None:
+    assert sorted(navigation()) == [(f"../{page}.py", f"t('{page}.title')") for page in PAGES]
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_renders_in_every_language(visit: Open, page: str, language: str) -> None:
+    at = visit(page, lang=language)
+    assert [title.value for title in at.title] == [texts.text(f"{page}.title", language)]
+    assert len(at.main.image) + len(at.main.dataframe) >= 2  # what the network saw, and something of the page's own
+    assert bool(re.search("[가-힣]", words(at))) == (language == "ko")
+
+
+def test_a_korean_browser_is_greeted_in_korean_and_any_other_in_english() -> None:
+    for locale, language in (("ko-KR", "ko"), ("ko", "ko"), ("en-GB", "en"), ("fr-FR", "en")):
+        at = AppTest.from_file(DASHBOARD, default_timeout=60)
+        at.context["locale"] = locale
+        assert chosen(run(at)).language == language
+
+
+def test_a_link_selects_what_it_names_on_every_page(visit: Open) -> None:
+    image = list(samples())[1]
+    query = {"image": image, "crop": "move", "offset": "0.25", "layer": "conv3", "channel": "5", "position": "6,9"}
+    query |= {"rectified": "0", "class": "281", "head": "fc", "scale": "layer", "colours": "inferno"}
+    query |= {"seed": "9", "lang": "en"}
+    at = visit(**query)
+    wanted = Selection(
+        image, "move", 0.25, "conv3", 5, (6, 9), False, 281, "fc", "layer", "inferno", seed=9, language="en"
+    )
+    for page in PAGES:
+        turn(at, page)
+        assert chosen(at) == wanted
+        assert seen(at)[1] == samples()[image].english
+        assert not at.session_state["corrections"]
+    assert "conv3:5" in words(turn(at, "overview"))
+    assert "conv3:5@6,9" in words(turn(at, "deconvnet"))
+
+
+def test_a_link_that_asks_for_too_much_says_what_is_shown_instead(visit: Open) -> None:
+    at = visit(image="unicorn", channel="256", seed="7")
+    assert (chosen(at).image, chosen(at).channel, chosen(at).seed) == (next(iter(samples())), 255, 7)
+    said = [warning.value for warning in at.warning]
+    for given, taken in (("unicorn", chosen(at).image), ("256", "255")):
+        assert any(given in text and taken in text for text in said)
+    assert not any("seed" in text for text in said)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_link_cannot_bring_pictures_or_links_onto_the_page(visit: Open, language: str) -> None:
+    evil = "a`\n\n![x](https://example.org/x.png) [y](https://example.org) <img src=x> :material/undo: $x$"
+    at = visit(layer=evil, image=evil, lang=language)
+    assert "example.org" in words(at)
+    shown = re.sub(r"`[^`\n]*`", "", words(at))  # what stands in code marks is shown as it is
+    assert not re.search(r"example\.org|img src|\$x\$", shown)
+
+
+def test_a_link_to_an_upload_unlocks_nothing_until_the_file_is_sent(visit: Open) -> None:
+    data = encoded(drawn(), "JPEG")
+    first = seen(visit())
+    for page in PAGES:
+        at = visit(page, image=digest(data))
+        assert texts.text("frame.missing_upload", "en") in words(at)
+        assert seen(at) == first
+    assert chosen(at).image == digest(data)
+    send(at, ("again.jpg", data))
+    assert texts.text("frame.missing_upload", "en") not in words(at)
+    assert seen(at)[1] == "again.jpg"
+
+
+def test_an_upload_of_one_visitor_is_no_other_visitors(visit: Open) -> None:
+    data = encoded(drawn())
+    mine, theirs = send(visit(), ("mine.png", data)), visit(image=digest(data))
+    assert seen(mine)[0] != seen(theirs)[0]
+    assert theirs.session_state["uploads"] == {}
+
+
+def test_an_upload_is_selected_and_goes_through_every_page(visit: Open) -> None:
+    data = encoded(drawn(), "JPEG")
+    at = visit()
+    before = seen(at)
+    send(at, ("my picture.jpg", data))
+    uploaded = seen(at)
+    assert chosen(at).image == digest(data)
+    assert uploaded[1] == "my picture.jpg"
+    assert uploaded[0] != before[0]
+    for page in PAGES:
+        assert seen(turn(at, page)) == uploaded
+    assert not at.error
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_file_that_is_no_picture_is_explained_and_changes_nothing(visit: Open, language: str) -> None:
+    at = visit(lang=language, layer="conv4", channel="3")
+    before, selection = seen(at), chosen(at)
+    send(at, ("letter.jpg", b"Dear Sir or Madam"))
+    assert (seen(at), chosen(at)) == (before, selection)
+    (error,) = at.error
+    assert "letter.jpg" in error.value
+    assert texts.text("image_errors.not_a_picture", language, formats=", ".join(FORMATS)) in error.value
+    assert texts.text("frame.kept", language) in error.value
+    # The next good file is taken, and the complaint is gone.
+    send(at, ("good.png", encoded(drawn())))
+    assert not at.error
+    assert seen(at)[1] == "good.png"
+
+
+def test_several_files_are_taken_at_once_and_the_last_good_one_is_selected(visit: Open) -> None:
+    good = [encoded(drawn(i)) for i in range(3)]
+    small = encoded(Image.new("RGB", (8, 8)))
+    at = visit()
+    send(at, ("0.png", good[0]), ("small.png", small), ("1.png", good[1]), ("2.png", good[2]), ("empty.png", b""))
+    assert list(at.session_state["uploads"]) == [digest(data) for data in good]
+    assert chosen(at).image == digest(good[2])
+    assert [name for name in ("small.png", "empty.png") for error in at.error if name in error.value] == [
+        "small.png",
+        "empty.png",
+    ]
+    assert len(at.error) == 2
+    # The picture did change.
+    assert texts.text("frame.kept", "en") not in words(at)
+
+
+def test_one_upload_too_many_drops_the_oldest(visit: Open) -> None:
+    files = [(f"{i}.png", encoded(drawn(i))) for i in range(MAX_UPLOADS + 1)]
+    at = send(visit(), *files[:MAX_UPLOADS])
+    assert [upload.name for upload in at.session_state["uploads"].values()] == [name for name, _ in files[:MAX_UPLOADS]]
+    send(at, files[0])  # sent again: now the newest
+    send(at, files[-1])
+    kept = [upload.name for upload in at.session_state["uploads"].values()]
+    assert kept == [*(f"{i}.png" for i in range(2, MAX_UPLOADS)), "0.png", f"{MAX_UPLOADS}.png"]
+    assert chosen(at).image == digest(files[-1][1])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_silent_unit_is_named_as_such(visit: Open, page: str, silent: dict[str, str]) -> None:
+    at = visit(page, **silent)
+    if page in ("feature_maps", "deconvnet"):
+        unit = f"{silent['layer']}:{silent['channel']}"
+        start = texts.text("frame.silent", "en", unit=unit, strongest="|").split("|")[0]
+        assert any(info.value.startswith(start) for info in at.info)
+
+
+@pytest.mark.parametrize("colour", ["black", "white", (124, 116, 104)])
+def test_a_picture_of_one_colour_is_shown_by_every_page(visit: Open, colour: Any) -> None:
+    at = send(visit(), ("flat.png", encoded(Image.new("RGB", (64, 40), colour))))
+    for layer, scale, rectified in (("conv5", "map", True), ("pool1", "layer", False)):
+        state = chosen(at)
+        at.session_state["selection"] = replace(state, layer=layer, scale=scale, rectified=rectified, class_index=7)
+        for page in PAGES:
+            turn(at, page)
+
+
+@pytest.mark.parametrize("layer", SPATIAL)
+def test_every_layer_can_be_looked_at(visit: Open, layer: str) -> None:
+    at = visit("feature_maps", layer=layer, rectified="0", scale="layer", colours="grey")
+    assert f"{layer}:" in words(at)
+    assert f"{layer}:" in words(turn(at, "deconvnet"))
+    assert not at.session_state["corrections"]
+
+
+def test_another_layer_begins_at_its_strongest_channel_and_a_cleared_channel_too(visit: Open) -> None:
+    at = visit("feature_maps", channel="17", position="3,4")
+    run(at.selectbox(key="choose_layer").set_value("conv3"))
+    assert (chosen(at).layer, chosen(at).channel, chosen(at).position) == ("conv3", None, None)
+    run(at.selectbox(key="choose_channel").set_value(8))
+    assert (chosen(at).layer, chosen(at).channel) == ("conv3", 8)
+    run(at.selectbox(key="choose_channel").set_value(None))
+    assert chosen(at).channel is None
+    run(at.segmented_control(key="choose_layerpage").set_value("conv2"))
+    assert chosen(at).layer == at.selectbox(key="choose_layer").value == "conv2"
+
+
+def test_the_language_can_be_changed_on_every_page(visit: Open) -> None:
+    at = visit()
+    for page in PAGES:
+        for language in texts.LANGUAGES:
+            run(turn(at, page).segmented_control(key="choose_language").set_value(language))
+            assert at.title[0].value == texts.text(f"{page}.title", language)
+            assert chosen(at).language == language
+
+
+def test_a_class_chosen_by_its_button_is_chosen_everywhere(visit: Open, session: InferenceSession) -> None:
+    at = visit("gradcam")
+    third = session.classify(crop(sample_picture(chosen(at).image))).classes[2]
+    run(at.button(key=f"class_{third.index}").click())
+    assert chosen(at).class_index == third.index
+    assert third.name in words(turn(at, "overview"))
+
+
+def test_a_short_live_maximization_runs_to_its_end(visit: Open) -> None:
+    at = visit("maximization", layer="conv1", channel="3")
+    run(at.select_slider(key="steps").set_value(32))
+    before = len(at.image)
+    label = texts.text("maximization.run", "en", name="conv1:3")
+    (button,) = (button for button in at.button if button.label == label)
+    run(button.click())
+    assert len(at.image) == before + 1
+    start, end = map(float, re.search(r"from (-?[\d.]+) to (-?[\d.]+)", words(at)).groups())  # type: ignore[union-attr]
+    assert end > start
+    # It stays while other pages are looked at, and is not shown for another unit.
+    turn(turn(at, "overview"), "maximization")
+    assert len(at.image) == before + 1
+    run(at.selectbox(key="choose_channel").set_value(4))
+    assert len(at.image) == before

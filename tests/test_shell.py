@@ -1,0 +1,288 @@
+"""The methods from the shell: what they print and write is what the session returns, and errors are one line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.test_house import ROOT
+from zfnet import InferenceSession, MaximizationSettings, Unit, __main__, crop, decode_image
+from zfnet.__main__ import main
+from zfnet.gallery import EMBEDDED_GALLERY
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ZFNET_CHECKPOINT", raising=False)
+    monkeypatch.setenv("ZFNET_DEVICE", "cpu")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory, sample: Image.Image) -> Path:
+    """The sample as a wide picture."""
+    path = tmp_path_factory.mktemp("shell") / "그림.png"
+    sample.resize((400, 300)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def view(file: Path) -> Image.Image:
+    return crop(decode_image(file.read_bytes()))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command that must succeed; return what it prints."""
+
+    def succeed(*arguments: object) -> str:
+        assert main([str(argument) for argument in arguments]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out
+
+    return succeed
+
+
+def result(folder: Path) -> dict[str, Any]:
+    """Return a folder's ``result.json``, after a look at every picture that it names."""
+    parsed: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
+    for path in folder.glob("*.png"):
+        with Image.open(path) as picture:
+            low, high = picture.convert("L").getextrema()
+            assert picture.mode == "RGB"
+            assert max(picture.size) > 336  # enlarged, by a whole factor
+            assert low < high
+    return parsed
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    with np.load(folder / "arrays.npz") as held:
+        return dict(held)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_explain_writes_one_picture_for_each_lens(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    out = run("explain", file, "--out", tmp_path / "new" / "folder", "--steps", 4)
+    folder = tmp_path / "new" / "folder"
+    assert out == f"written to {folder}\n"
+    lenses = ("architecture", "feature_maps", "deconvnet", "gradcam", "maximization")
+    assert names(folder) == {f"{lens}.png" for lens in lenses} | {"view.png", "result.json"}
+    told = result(folder)
+    assert told["checkpoint"] == session.info.checkpoint_id
+    assert told["classes"] == [asdict(c) for c in session.classify(view).classes]
+    strongest = int(session.feature_maps(view, "conv5").ranked()[0])
+    assert told["feature_maps"]["strongest"][0] == told["maximization"]["unit"] == f"conv5:{strongest}"
+    assert told["deconvnet"]["unit"].startswith(f"conv5:{strongest}@")
+    assert told["gradcam"]["class"] == told["classes"][0]["index"]
+    assert len(told["maximization"]["curve"]) == 5
+
+
+def test_explain_takes_a_unit_and_a_class_and_keeps_the_arrays(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    run("explain", file, "--out", tmp_path, "--unit", "conv2:3@6,9", "--class", 281, "--steps", 1, "--npz")
+    told, held = result(tmp_path), arrays(tmp_path)
+    assert told["deconvnet"]["unit"] == "conv2:3@6,9"
+    assert told["maximization"]["unit"] == "conv2:3"
+    assert (told["gradcam"]["class"], told["gradcam"]["name"]) == (281, session.info.labels.name(281))
+    (projection,) = session.deconvnet(view, ["conv2:3@6,9"])
+    (evidence,) = session.class_activation(view, [281])
+    (made,) = session.maximize(["conv2:3"], MaximizationSettings(steps=1))
+    expected = {
+        "feature_maps": session.feature_maps(view, "conv2").values,
+        "deconvnet": projection.pixels,
+        "gradcam": evidence.values,
+        "maximization": made.image,
+    }
+    assert held.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(held[name], array, err_msg=name)
+
+
+def test_architecture_prints_the_table_and_its_totals(run: Run, session: InferenceSession) -> None:
+    lines = run("architecture").splitlines()
+    rows = session.architecture()
+    assert [line.split()[0] for line in lines[1:-2]] == [row.name for row in rows]
+    assert lines[-2].split()[:2] == ["total", "75,989,096"]
+    assert len({len(line.rstrip()) for line in lines[:-1]}) == 1
+    told = json.loads(run("architecture", "--json"))
+    assert sum(row["parameters"] for row in told if row["name"] != "gap") == 75_989_096
+    assert [row["macs"] for row in told] == [row.macs for row in rows]
+
+
+def test_classify_prints_what_the_session_answers(
+    run: Run, file: Path, view: Image.Image, session: InferenceSession
+) -> None:
+    for head in ("fc", "gap"):
+        answer = session.classify(view, top=3, head=head).classes
+        lines = run("classify", file, "--top", 3, "--head", head).splitlines()
+        assert [line.split(maxsplit=2)[1:] for line in lines] == [[str(c.index), c.name] for c in answer]
+        assert json.loads(run("classify", file, "--top", 3, "--head", head, "--json")) == [asdict(c) for c in answer]
+
+
+def test_the_crop_is_the_one_asked_for(run: Run, file: Path, session: InferenceSession) -> None:
+    picture = decode_image(file.read_bytes())
+    for mode, offset in (("centre", 0.5), ("fit", 0.5), ("move", 0.0), ("move", 1.0)):
+        told = json.loads(run("classify", file, "--crop", mode, "--offset", offset, "--json"))
+        assert told == [asdict(c) for c in session.classify(crop(picture, mode, offset=offset)).classes]
+
+
+def test_deconvnet_projects_every_unit_as_the_session_does(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    units = ["conv5:17", "conv2:3@6,9"]
+    run("deconvnet", file, *units, "--out", tmp_path, "--npz")
+    told, held = result(tmp_path)["projections"], arrays(tmp_path)
+    found = session.deconvnet(view, units)
+    assert len(told) == len(held) == len(found)
+    for entry, projection in zip(told, found, strict=True):
+        assert entry["unit"] == str(projection.unit)
+        assert entry["activation"] == projection.activation
+        assert entry["box"] == list(projection.box)
+        np.testing.assert_array_equal(held[entry["file"].removesuffix(".png")], projection.pixels)
+    assert names(tmp_path) == {entry["file"] for entry in told} | {"result.json", "arrays.npz"}
+
+
+def test_cam_maps_every_class_as_the_session_does(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    run("cam", file, "--classes", 281, 207, "--layer", "conv4", "--head", "gap", "--out", tmp_path, "--npz")
+    told, held = result(tmp_path)["maps"], arrays(tmp_path)
+    for entry, found in zip(told, session.class_activation(view, [281, 207], layer="conv4", head="gap"), strict=True):
+        assert (entry["class"], entry["layer"], entry["head"]) == (found.class_index, "conv4", "gap")
+        assert entry["maximum"] == float(found.values.max())
+        np.testing.assert_array_equal(held[entry["file"].removesuffix(".png")], found.values)
+
+
+@pytest.mark.parametrize("head", ["fc", "gap"])
+def test_cam_without_classes_takes_the_most_probable(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession, head: str
+) -> None:
+    run("cam", file, "--head", head, "--out", tmp_path)
+    (entry,) = result(tmp_path)["maps"]
+    assert entry["class"] == session.classify(view, head=head).classes[0].index
+    assert names(tmp_path) == {entry["file"], "result.json"}
+
+
+def test_maximize_makes_what_the_session_makes(run: Run, tmp_path: Path, session: InferenceSession) -> None:
+    units, settings = ["conv1:3", "conv5:17", "fc8:281"], MaximizationSettings(steps=2, size=64, seed=5)
+    run("maximize", *units, "--steps", 2, "--size", 64, "--seed", 5, "--out", tmp_path, "--npz")
+    told, held = result(tmp_path)["maximizations"], arrays(tmp_path)
+    for entry, made in zip(told, session.maximize(units, settings), strict=True):
+        assert entry["unit"] == str(made.unit)
+        assert entry["settings"] == asdict(settings)
+        assert entry["curve"] == pytest.approx(made.curve.tolist(), abs=1e-4)
+        np.testing.assert_array_equal(held[entry["file"].removesuffix(".png")], made.image)
+
+
+def test_gallery_makes_every_unit_of_a_layer(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[list[Unit], MaximizationSettings, Path]] = []
+    monkeypatch.setattr(
+        __main__, "make_gallery", lambda session, units, settings, out, progress: asked.append((units, settings, out))
+    )
+    run("gallery", "--layer", "conv1", "--steps", 3, "--out", tmp_path)
+    run("gallery")
+    assert asked[0] == ([Unit("conv1", c) for c in range(96)], MaximizationSettings(steps=3), tmp_path)
+    assert asked[1] == ([Unit("conv5", c) for c in range(256)], MaximizationSettings(), EMBEDDED_GALLERY)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("explain {nothing} --out {out}", "nothing.png"),
+        ("explain {folder} --out {out}", "folder"),
+        ("explain {garbage} --out {out}", "not a picture of a known format"),
+        ("explain {tiny} --out {out}", "8 x 8; each side needs at least 32"),
+        ("explain {picture} --out {garbage} --steps 1", "garbage.bin"),
+        ("explain {picture} --out {out} --unit conv5:300", "conv5 has 256 channels (0-255), got 300"),
+        ("explain {picture} --out {out} --unit fc6:3", "got 'fc6'"),
+        ("explain {picture} --out {out} --class 1000", "classes (0-999), got 1000"),
+        ("explain {picture} --out {out} --steps 0", "steps goes from 1 to 4096, got 0"),
+        ("explain {picture} --out {out} --crop move --offset 1.5", "got 1.5"),
+        ("classify {garbage}", "not a picture of a known format"),
+        ("classify {picture} --top 0", "got 0"),
+        ("classify {picture} --checkpoint {nothing}", "there is no checkpoint at"),
+        ("classify {picture} --checkpoint {weights}", "weights.safetensors is not a complete safetensors file"),
+        ("classify {picture} --checkpoint {garbage}", "garbage.bin is not a complete safetensors file"),
+        ("classify {picture} --device tpu", "there is no device 'tpu' here"),
+        ("architecture --checkpoint {nothing} --json", "there is no checkpoint at"),
+        ("deconvnet {picture} conv5:17 conv9:1 --out {out}", "got 'conv9'"),
+        ("deconvnet {picture} conv5:17@14,0 --out {out}", "got row 14, column 0"),
+        ("cam {picture} --classes 281 -1 --out {out}", "got -1"),
+        ("maximize conv5:17 --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
+        ("maximize conv5:17 --size 47 --out {out}", "size goes from 48 to 512, got 47"),
+        ("maximize conv5:17 --seed -1 --out {out}", "got -1"),
+        ("maximize conv5:256 --steps 1 --out {out}", "got 256"),
+        ("gallery --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
+    ],
+)
+def test_what_went_wrong_is_said_in_one_line(
+    command: str, said: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {"picture": file, "out": tmp_path / "out", "nothing": tmp_path / "nothing.png", "folder": tmp_path}
+    paths |= {"garbage": tmp_path / "garbage.bin", "weights": tmp_path / "weights.safetensors"}
+    paths |= {"tiny": tmp_path / "tiny.png"}
+    paths["garbage"].write_bytes(b"garbage")
+    paths["weights"].write_bytes(b"\x10\0\0\0\0\0\0\0garbage")
+    Image.new("RGB", (8, 8)).save(paths["tiny"])
+    said = said.replace("folder", tmp_path.name)
+    assert main([part.format(**paths) for part in command.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("zfnet: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert said in err
+    assert not paths["out"].exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("", "the following arguments are required"),
+        ("guess", "invalid choice: 'guess'"),
+        ("deconvnet x.png --out y", "UNIT"),
+        ("deconvnet x.png banana --out y", "a unit is written conv5:17 or conv5:17@6,9 (row, column), got 'banana'"),
+        ("cam x.png --methods magic --out y", "invalid choice: 'magic'"),
+        ("cam x.png --layer fc6 --out y", "invalid choice: 'fc6'"),
+        ("maximize conv5:1", "--out"),
+        ("maximize conv5:1 --steps many --out y", "invalid int value: 'many'"),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_answered_with_its_usage(
+    command: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(command.split())
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: python -m zfnet")
+    assert said in err.splitlines()[-1]
+
+
+def test_it_runs_as_a_module(file: Path, tmp_path: Path, view: Image.Image, session: InferenceSession) -> None:
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "zfnet", *arguments, "--device", "cpu"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+
+    good = call("classify", str(file), "--json")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert [c["index"] for c in json.loads(good.stdout)] == [c.index for c in session.classify(view).classes]
+    bad = call("classify", str(tmp_path / "nothing.png"))
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert len(bad.stderr.splitlines()) == 1
