@@ -42,12 +42,16 @@ if layer != "conv5":
 
 maps = results.class_map(backend, current, shown, layer=layer, colormap=selection().colormap, opacity=opacity)
 name = class_name(shown)
-if maps.high <= 0:
-    st.info(t("gradcam.flat", name=name, layer=layer))
 overlay, raw = st.columns(2, gap="medium")
 with overlay:
     picture(maps.overlay, t("gradcam.overlay_alt", name=name), t("gradcam.overlay_caption", name=name))
 with raw:
-    picture(maps.map, t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=layer))
-picture(results.colour_bar(selection().colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=maps.high))
+    if maps.high > 0:
+        picture(maps.map, t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=layer))
+    else:
+        picture(maps.map, t("gradcam.flat_alt", name=name), t("gradcam.flat_caption", low=maps.low))
+if maps.high > 0:
+    picture(results.colour_bar(selection().colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=maps.high))
+else:
+    st.info(t("gradcam.flat", name=name, layer=layer))
 reading("gradcam")

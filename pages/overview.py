@@ -33,7 +33,8 @@ with gradcam:
         backend, current, class_index(), layer="conv5", colormap=selection().colormap, opacity=0.7
     )
     name = class_name(class_index())
-    picture(evidence.overlay, t("overview.gradcam_alt", name=name), t("overview.gradcam_caption", name=name))
+    found = "gradcam_caption" if evidence.high > 0 else "gradcam_flat"
+    picture(evidence.overlay, t("overview.gradcam_alt", name=name), t(f"overview.{found}", name=name))
 
 with maximization:
     st.page_link("../maximization.py", label=t("maximization.title"), icon=":material/auto_awesome:")

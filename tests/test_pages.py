@@ -177,8 +177,9 @@ def test_a_link_cannot_bring_pictures_or_links_onto_the_page(visit: Open, langua
 def test_a_link_to_an_upload_unlocks_nothing_until_the_file_is_sent(visit: Open) -> None:
     data = encoded(drawn(), "JPEG")
     first = seen(visit())
+    at = visit(image=digest(data))
     for page in PAGES:
-        at = visit(page, image=digest(data))
+        turn(at, page)
         assert texts.text("frame.missing_upload", "en") in words(at)
         assert seen(at) == first
     assert chosen(at).image == digest(data)
@@ -251,31 +252,33 @@ def test_one_upload_too_many_drops_the_oldest(visit: Open) -> None:
     assert chosen(at).image == digest(files[-1][1])
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_silent_unit_is_named_as_such(visit: Open, page: str, silent: dict[str, str]) -> None:
-    at = visit(page, **silent)
-    if page in ("feature_maps", "deconvnet"):
-        unit = f"{silent['layer']}:{silent['channel']}"
-        start = texts.text("frame.silent", "en", unit=unit, strongest="|").split("|")[0]
-        assert any(info.value.startswith(start) for info in at.info)
+def test_a_silent_unit_is_named_as_such(visit: Open, silent: dict[str, str]) -> None:
+    at = visit(**silent)
+    sentence = texts.text("frame.silent", "en", unit=f"{silent['layer']}:{silent['channel']}", strongest="|")
+    for page in PAGES:
+        turn(at, page)
+        if page in ("feature_maps", "deconvnet"):
+            assert any(info.value.startswith(sentence.split("|")[0]) for info in at.info)
 
 
-@pytest.mark.parametrize("colour", ["black", "white", (124, 116, 104)])
-def test_a_picture_of_one_colour_is_shown_by_every_page(visit: Open, colour: Any) -> None:
+@pytest.mark.parametrize(
+    ("colour", "looks"),
+    [("black", {}), ("white", {"layer": "pool1", "scale": "layer", "rectified": False, "class_index": 7})],
+)
+def test_a_picture_of_one_colour_is_shown_by_every_page(visit: Open, colour: str, looks: dict[str, Any]) -> None:
     at = send(visit(), ("flat.png", encoded(Image.new("RGB", (64, 40), colour))))
-    for layer, scale, rectified in (("conv5", "map", True), ("pool1", "layer", False)):
-        state = chosen(at)
-        at.session_state["selection"] = replace(state, layer=layer, scale=scale, rectified=rectified, class_index=7)
-        for page in PAGES:
-            turn(at, page)
+    at.session_state["selection"] = replace(chosen(at), **looks)
+    for page in PAGES:
+        turn(at, page)
 
 
-@pytest.mark.parametrize("layer", SPATIAL)
-def test_every_layer_can_be_looked_at(visit: Open, layer: str) -> None:
-    at = visit("feature_maps", layer=layer, rectified="0", scale="layer", colours="grey")
-    assert f"{layer}:" in words(at)
-    assert f"{layer}:" in words(turn(at, "deconvnet"))
-    assert not at.session_state["corrections"]
+def test_every_layer_can_be_looked_at(visit: Open) -> None:
+    at = visit("feature_maps", rectified="0", scale="layer", colours="grey")
+    for layer in SPATIAL:
+        run(at.selectbox(key="choose_layer").set_value(layer))
+        assert f"{layer}:" in words(at)
+    for layer in SPATIAL:
+        assert f"{layer}:" in words(visit("deconvnet", layer=layer))
 
 
 def test_another_layer_begins_at_its_strongest_channel_and_a_cleared_channel_too(visit: Open) -> None:

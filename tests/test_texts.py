@@ -54,6 +54,11 @@ def called(node: ast.AST) -> str:
     return getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
 
 
+def is_logged(node: ast.AST) -> bool:
+    """Return whether a node is a call that writes to the server's log, which is English."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logging.")
+
+
 def says(node: ast.AST) -> bool:
     """Return whether a node is a call that takes a key of the catalogue: ``t(...)`` or ``text(...)``."""
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("t", "text")
@@ -61,7 +66,7 @@ def says(node: ast.AST) -> bool:
 
 def strings(node: ast.AST) -> Iterator[str]:
     """Return the string constants below a node, each f-string as one with ``*`` for what is filled in; keys of the
-    catalogue are left out."""
+    catalogue and what is logged are left out."""
     if isinstance(node, ast.JoinedStr):
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
         for part in node.values:
@@ -69,7 +74,7 @@ def strings(node: ast.AST) -> Iterator[str]:
                 yield from strings(part.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
-    elif not says(node):
+    elif not says(node) and not is_logged(node):
         for child in ast.iter_child_nodes(node):
             yield from strings(child)
 
@@ -92,7 +97,7 @@ def literals(module: ast.Module) -> set[str]:
     """Return what a visitor would read although it is in no catalogue."""
     found: set[str] = set()
     for node in ast.walk(module):
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Call) and not says(node) and not is_logged(node):
             places = next((places for places, names in READ_BY_PLACE.items() if called(node) in names.split()), ())
             read = [node.args[i] for i in places if i < len(node.args)]
             read += [keyword.value for keyword in node.keywords if keyword.arg in READ_BY_NAME]
@@ -173,7 +178,7 @@ def test_texts_are_found_wherever_they_stand() -> None:
         "st.info('Hello there')\ncolumn.button(f'Go {where}', key='go')\npicture(png, alt='A cat', caption=t('a.b'))\n"
         "st.caption(x if y else 'Or else')\nst.title(t('a.c' if x else f'a.d_{x}'), icon=':material/undo:')\n"
         "st.html('<b class=\"x\">1</b>')\nst.Page('pages/x.py', title='Mine')\nchoose(st.toggle, 'field', 'Switch')\n"
-        "st.text('Plain')\nst.error(text('a.e', language))"
+        "st.text('Plain')\nst.error(text('a.e', language))\nlogging.getLogger('x').error('gone wrong')"
     )
     assert literals(sly) == {"Hello there", "Go *", "A cat", "Or else", "Mine", "Switch", "Plain"}
     assert keys(sly) == {"a.b", "a.c", "a.d_*", "a.e"}

@@ -27,8 +27,8 @@ from zfnet.geometry import SPATIAL
 from zfnet.model import ZFNet
 from zfnet.unit import Unit
 
-# A square root of the covariance of RGB in [0, 1] over the views of the sample photographs: eigenvectors times the roots
-# of their eigenvalues (rows: R, G, B; columns: brightness and two colour differences). A test derives it anew.
+# A square root of the covariance of RGB in [0, 1] over the views of the sample photographs: eigenvectors times roots of
+# eigenvalues (rows: R, G, B; columns: brightness and two colour differences). A test derives it anew.
 COLOUR_MATRIX = (
     (0.223, 0.123, 0.029),
     (0.245, 0.010, -0.056),

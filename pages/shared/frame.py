@@ -107,7 +107,7 @@ def _pictures() -> None:
         thumbnail(sample_picture(name)) for name in samples()
     ]
     clickable(
-        render.encode_png(render.mosaic(tiles, _STRIP_COLUMNS, gap=4)),
+        render.encode_png(render.mosaic(tiles, _STRIP_COLUMNS, gap=4, background=244)),
         [sent[n].name if n in sent else samples()[n].title(language) for n in names],
         _STRIP_COLUMNS,
         key="pictures",

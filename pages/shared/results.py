@@ -174,15 +174,16 @@ def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> Proj
 def class_map(
     session: InferenceSession, view: Image.Image, class_index: int, *, layer: str, colormap: str, opacity: float
 ) -> MapPictures:
-    """Show the Grad-CAM of one class, alone and on the view."""
-    (found,) = session.class_activation(view, [class_index], layer=layer, cancel=abandoned)
-    high = float(found.values.max())
-    placed = render.place(found.values, receptive_field(session.info.config, layer))
+    """Show the Grad-CAM of one class, alone and on the view; where it is zero everywhere, alone before its ReLU."""
+    (found,) = session.class_activation(view, [class_index], layer=layer, rectified=False, cancel=abandoned)
+    low, high = float(found.values.min()), float(found.values.max())
+    evidence = np.maximum(found.values, 0)
+    placed = render.place(evidence, receptive_field(session.info.config, layer))
     return MapPictures(
-        map=_large(render.heat(found.values, colormap)),
+        map=_large(render.heat(evidence, colormap) if high > 0 else render.signed_heat(found.values)),
         overlay=_large(render.overlay(np.asarray(view), render.normalise(placed, 0, high), colormap, opacity)),
-        low=float(found.values.min()),
-        high=high,
+        low=low,
+        high=max(high, 0.0),
     )
 
 
