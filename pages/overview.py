@@ -33,8 +33,8 @@ with gradcam:
         backend, current, class_index(), layer="conv5", colormap=selection().colormap, opacity=0.7
     )
     name = class_name(class_index())
-    found = "gradcam_caption" if evidence.high > 0 else "gradcam_flat"
-    picture(evidence.overlay, t("overview.gradcam_alt", name=name), t(f"overview.{found}", name=name))
+    caption = t("overview.gradcam_caption" if evidence.high > 0 else "overview.gradcam_flat", name=name)
+    picture(evidence.overlay, t("overview.gradcam_alt", name=name), caption)
 
 with maximization:
     st.page_link("../maximization.py", label=t("maximization.title"), icon=":material/auto_awesome:")
