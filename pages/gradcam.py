@@ -13,7 +13,7 @@ st.markdown(t("gradcam.what"))
 
 st.caption(t("gradcam.top_five"))
 with st.container(horizontal=True):
-    for score in results.classification(backend, current).classes:
+    for score in results.classification(backend, current, selection().head).classes:
         st.button(
             f"{class_name(score.index)} · {score.probability:.1%}",
             key=f"class_{score.index}",
@@ -21,11 +21,23 @@ with st.container(horizontal=True):
             on_click=select,
             kwargs={"class_index": score.index},
         )
-where, strength, colours = st.columns(3)
-with where:
-    layer = st.selectbox(
-        t("gradcam.layer"), options=list(reversed(SPATIAL)), index=1, key="gradcam_layer", persist_state="session"
+# The averaging head reads conv5; what lies above has no part in its answer.
+layers = [name for name in reversed(SPATIAL) if selection().head == "fc" or name != "pool5"]
+if st.session_state.get("gradcam_layer") not in layers:
+    st.session_state.gradcam_layer = "conv5"
+who, where, strength, colours = st.columns([1.2, 1, 1.2, 1.4])
+with who:
+    choose(
+        st.segmented_control,
+        "head",
+        t("gradcam.head"),
+        options=list(backend.info.heads),
+        format_func=lambda head: t(f"gradcam.head_{head}"),
+        required=True,
+        help=t("gradcam.head_help"),
     )
+with where:
+    layer = st.selectbox(t("gradcam.layer"), options=layers, key="gradcam_layer", persist_state="session")
 with strength:
     opacity = st.slider(t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session")
 with colours:
@@ -40,7 +52,15 @@ with colours:
 if layer != "conv5":
     st.info(t("gradcam.other_layer", layer=layer))
 
-maps = results.class_map(backend, current, shown, layer=layer, colormap=selection().colormap, opacity=opacity)
+maps = results.class_map(
+    backend,
+    current,
+    shown,
+    layer=layer,
+    head=selection().head,
+    colormap=selection().colormap,
+    opacity=opacity,
+)
 name = class_name(shown)
 overlay, raw = st.columns(2, gap="medium")
 with overlay:

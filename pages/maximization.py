@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from pages.shared import results
 from pages.shared.state import selection, t
-from pages.shared.widgets import choose, class_index, class_name, picture, reading, unit
+from pages.shared.widgets import choose, class_index, class_name, curve, picture, pixels, reading, unit
 from zfnet import MaximizationSettings, Unit
 
 PREVIEWS = 32
@@ -45,17 +44,16 @@ if goal == "unit":
     name = str(target)
 else:
     target, name = Unit("fc8", class_index()), class_name(class_index())
-settings = MaximizationSettings(steps=steps, seed=selection().seed)
+asked = (target, MaximizationSettings(steps=steps, seed=selection().seed))
+alt = t("maximization.alt", name=name)
 
 beforehand, live = st.columns(2, gap="large")
 with beforehand:
     st.subheader(t("maximization.beforehand"), anchor=False)
     made = results.premade(backend, target)
     if made:
-        caption = t(
-            "maximization.beforehand_caption", name=name, steps=made.settings.steps, start=made.start, end=made.end
-        )
-        picture(made.file.read_bytes(), t("maximization.alt", name=name), caption)
+        values = {"steps": made.settings.steps, "start": made.start, "end": made.end}
+        picture(made.file.read_bytes(), alt, t("maximization.beforehand_caption", name=name, **values))
     else:
         st.info(t("maximization.beforehand_none", name=name))
 
@@ -68,29 +66,24 @@ with live:
     place, bar = st.empty(), st.empty()
 
     def show(step: int, pictures: Callable[[], list[np.ndarray]]) -> None:
-        """Show how far the climb has come."""
+        """Show how far the climb has come, and keep it for the case that it is stopped."""
         if step % max(1, steps // PREVIEWS) == 0 or step == steps:
-            place.image(pictures()[0], width="stretch", alt=t("maximization.alt", name=name))
+            st.session_state.climb = (asked, step, pictures()[0], None)
+            pixels(place, st.session_state.climb[2], alt)
             bar.progress(step / steps, t("maximization.progress", step=step, steps=steps))
 
     if run:
-        st.session_state.climb = (
-            target,
-            backend.maximize([target], settings, progress=show, cancel=results.abandoned)[0],
-        )
+        climbed = backend.maximize([target], asked[1], progress=show, cancel=results.abandoned)[0]
+        st.session_state.climb = (asked, steps, climbed.image, climbed.curve)
         bar.empty()
-    finished_target, climb = st.session_state.get("climb", (None, None))
-    if finished_target == target:
-        place.image(climb.image, width="stretch", alt=t("maximization.alt", name=name), output_format="PNG")
-        st.caption(t("maximization.live_caption", name=name, start=float(climb.curve[0]), end=float(climb.curve[-1])))
-        figure = go.Figure(go.Scatter(y=climb.curve, mode="lines"))
-        figure.update_layout(
-            height=220,
-            margin={"l": 0, "r": 0, "t": 8, "b": 0},
-            xaxis_title=t("maximization.axis_step"),
-            yaxis_title=t("maximization.axis_value"),
-        )
-        st.plotly_chart(
-            figure, alt=t("maximization.curve_alt", start=float(climb.curve[0]), end=float(climb.curve[-1]))
-        )
+    of, step, image, heights = st.session_state.get("climb", (None, 0, None, None))
+    if of == asked:
+        pixels(place, image, alt)
+        if heights is None:
+            st.caption(t("maximization.stopped", step=step, steps=steps))
+        else:
+            ends = {"start": float(heights[0]), "end": float(heights[-1])}
+            st.caption(t("maximization.live_caption", name=name, **ends))
+            axes = (t("maximization.axis_step"), t("maximization.axis_value"))
+            curve(heights, axes, t("maximization.curve_alt", **ends))
 reading("maximization")

@@ -30,7 +30,13 @@ with deconvnet:
 with gradcam:
     st.page_link("../gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")
     evidence = results.class_map(
-        backend, current, class_index(), layer="conv5", colormap=selection().colormap, opacity=0.7
+        backend,
+        current,
+        class_index(),
+        layer="conv5",
+        head=selection().head,
+        colormap=selection().colormap,
+        opacity=0.7,
     )
     name = class_name(class_index())
     caption = t("overview.gradcam_caption" if evidence.high > 0 else "overview.gradcam_flat", name=name)

@@ -31,6 +31,8 @@ class Output:
     """A folder that collects pictures, arrays and what is known about them."""
 
     def __init__(self, folder: Path, keep_arrays: bool) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"{folder} is a file, expected a folder to write into")
         self._folder, self._keep_arrays = folder, keep_arrays
         self._arrays: dict[str, np.ndarray] = {}
 

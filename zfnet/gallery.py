@@ -67,6 +67,8 @@ def make_gallery(
             ends = {"start": round(float(made.curve[0]), 3), "end": round(float(made.curve[-1]), 3)}
             entries[str(made.unit)] = {"file": file, **ends}
         index = {"checkpoint": session.info.checkpoint_id, "settings": asdict(settings), "units": entries}
-        (folder / _INDEX).write_text(json.dumps(index, indent=1) + "\n", "utf-8")
+        # Replaced in one go: an interruption must not leave half an index.
+        (folder / "gallery.part").write_text(json.dumps(index, indent=1) + "\n", "utf-8")
+        (folder / "gallery.part").replace(folder / _INDEX)
         if progress:
             progress(min(done + _BATCH, len(wanted)), len(wanted))

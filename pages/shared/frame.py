@@ -5,8 +5,8 @@ import numpy as np
 import streamlit as st
 
 from pages.shared.clickable import clickable
-from pages.shared.pictures import sample_picture, samples, thumbnail
-from pages.shared.results import classification, ranking, session
+from pages.shared.pictures import sample_picture, samples
+from pages.shared.results import classification, ranking, session, strip
 from pages.shared.state import (
     corrections,
     missing,
@@ -20,7 +20,6 @@ from pages.shared.state import (
 )
 from pages.shared.texts import LANGUAGES
 from pages.shared.widgets import answer, choose, class_name
-from zfnet import render
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.geometry import SPATIAL, shapes
 from zfnet.images import CROP_MODES
@@ -103,11 +102,9 @@ def _pictures() -> None:
     """Show samples and uploads as one strip."""
     sent, language = uploads(), selection().language
     names = [*sent, *samples()]
-    tiles = [thumbnail(upload.picture) for upload in sent.values()] + [
-        thumbnail(sample_picture(name)) for name in samples()
-    ]
+    shown = [sent[name].picture if name in sent else sample_picture(name) for name in names]
     clickable(
-        render.encode_png(render.mosaic(tiles, _STRIP_COLUMNS, gap=4, background=244)),
+        strip(tuple(names), _STRIP_COLUMNS, shown),
         [sent[n].name if n in sent else samples()[n].title(language) for n in names],
         _STRIP_COLUMNS,
         key="pictures",
@@ -173,9 +170,10 @@ def _verdict() -> None:
     if not sample.classes:
         st.info(t("frame.verdict_pattern"))
         return
-    order = classification(session(), view()).probabilities.argsort()[::-1].tolist()
+    said = classification(session(), view(), selection().head)
+    order = said.probabilities.argsort()[::-1].tolist()
     rank, best = min((order.index(index) + 1, index) for index in sample.classes)
-    key = "first" if rank == 1 else "top" if rank <= len(classification(session(), view()).classes) else "missed"
+    key = "first" if rank == 1 else "top" if rank <= len(said.classes) else "missed"
     show = {"first": st.success, "top": st.info, "missed": st.warning}[key]
     show(t(f"frame.verdict_{key}", name=class_name(best), rank=rank))
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from zfnet import decode_image
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
-THUMBNAIL = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,3 @@ def read_upload(name: str, data: bytes) -> Upload:
         InvalidImageError: when it is not an acceptable picture.
     """
     return Upload(f"sha256-{hashlib.sha256(data).hexdigest()}", name, decode_image(data))
-
-
-def thumbnail(picture: Image.Image) -> np.ndarray:
-    """Return the middle of a picture, uint8 (96, 96, 3)."""
-    return np.asarray(ImageOps.fit(picture, (THUMBNAIL, THUMBNAIL)))

@@ -5,12 +5,13 @@ function computes for
 the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from PIL import Image, ImageOps
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
 
 from zfnet import InferenceSession, Unit, render
@@ -20,6 +21,7 @@ from zfnet.geometry import receptive_field
 from zfnet.images import digest
 
 TILE = 112
+THUMBNAIL = 96
 SIDE = 448
 
 _cached = st.cache_data(
@@ -105,9 +107,9 @@ class ProjectionPictures:
 
 
 @_cached
-def classification(session: InferenceSession, view: Image.Image) -> Classification:
-    """Return the top five of the network's main head."""
-    return session.classify(view, top=5, cancel=abandoned)
+def classification(session: InferenceSession, view: Image.Image, head: str) -> Classification:
+    """Return the top five of a head."""
+    return session.classify(view, top=5, head=head, cancel=abandoned)
 
 
 @_cached
@@ -172,10 +174,17 @@ def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> Proj
 
 @_cached
 def class_map(
-    session: InferenceSession, view: Image.Image, class_index: int, *, layer: str, colormap: str, opacity: float
+    session: InferenceSession,
+    view: Image.Image,
+    class_index: int,
+    *,
+    layer: str,
+    head: str,
+    colormap: str,
+    opacity: float,
 ) -> MapPictures:
     """Show the Grad-CAM of one class, alone and on the view; where it is zero everywhere, alone before its ReLU."""
-    (found,) = session.class_activation(view, [class_index], layer=layer, rectified=False, cancel=abandoned)
+    (found,) = session.class_activation(view, [class_index], layer=layer, head=head, rectified=False, cancel=abandoned)
     low, high = float(found.values.min()), float(found.values.max())
     evidence = np.maximum(found.values, 0)
     placed = render.place(evidence, receptive_field(session.info.config, layer))
@@ -185,6 +194,13 @@ def class_map(
         low=low,
         high=max(high, 0.0),
     )
+
+
+@_cached
+def strip(ids: tuple[str, ...], columns: int, _pictures: Sequence[Image.Image]) -> bytes:
+    """Lay small versions of pictures, known by their ids, in one picture."""
+    tiles = [np.asarray(ImageOps.fit(picture, (THUMBNAIL, THUMBNAIL))) for picture in _pictures]
+    return render.encode_png(render.mosaic(tiles, columns, gap=4, background=244))
 
 
 @_cached

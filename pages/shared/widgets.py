@@ -5,7 +5,9 @@ import html
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.results import classification, ranking, session
 from pages.shared.state import select, selection, t, view
@@ -35,6 +37,22 @@ def picture(png: bytes, alt: str, caption: str | None = None) -> None:
     st.image(png, caption=caption, alt=alt, width="stretch", output_format="PNG")
 
 
+def pixels(place: DeltaGenerator, image: np.ndarray, alt: str) -> None:
+    """Show pixels, uint8 (H, W, 3), in a place of their own."""
+    place.image(image, alt=alt, width="stretch", output_format="PNG")
+
+
+def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:
+    """Draw values against their number; ``axes`` are the names of the horizontal and the vertical one."""
+    # Imported only where something is drawn: it takes a while.
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Scatter(y=values, mode="lines"))
+    figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0})
+    figure.update_layout(xaxis_title=axes[0], yaxis_title=axes[1])
+    st.plotly_chart(figure, alt=alt)
+
+
 def class_name(index: int) -> str:
     """Return a class's name in the selected language."""
     return session().info.labels.name(index, selection().language)
@@ -43,17 +61,19 @@ def class_name(index: int) -> str:
 def class_index() -> int:
     """Return the selected class, or the most probable one."""
     chosen = selection().class_index
-    return classification(session(), view()).classes[0].index if chosen is None else chosen
+    return classification(session(), view(), selection().head).classes[0].index if chosen is None else chosen
 
 
 def answer() -> None:
-    """Show the five most probable classes as bars."""
+    """Show the five most probable classes as bars, and say so where they are not those of the main classifier."""
     rows = "".join(
         f"<li><span class='bar' style='width: {score.probability:.1%}'></span>"
         f"<span>{html.escape(class_name(score.index))}</span><span>{score.probability:.1%}</span></li>"
-        for score in classification(session(), view()).classes
+        for score in classification(session(), view(), selection().head).classes
     )
     st.html(f"<ol class='answer'>{rows}</ol>")
+    if selection().head == "gap":
+        st.caption(t("frame.by_gap"))
 
 
 def reading(page: str) -> None:
