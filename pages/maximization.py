@@ -7,10 +7,11 @@ import streamlit as st
 
 from pages.shared import results
 from pages.shared.state import selection, t
-from pages.shared.widgets import choose, class_index, class_name, curve, picture, pixels, reading, unit
+from pages.shared.widgets import choose, class_index, class_name, curve, every, picture, pixels, reading, unit
 from zfnet import MaximizationSettings, Unit
 
-PREVIEWS = 32
+# Often enough to see it grow; each preview is sent to the browser.
+PREVIEW_SECONDS = 0.4
 backend = results.session()
 st.markdown(t("maximization.what"))
 
@@ -64,10 +65,11 @@ with live:
     # Any click ends the climb below; this button has nothing else to do.
     stop.button(t("maximization.stop"), icon=":material/stop:", width="stretch")
     place, bar = st.empty(), st.empty()
+    due = every(PREVIEW_SECONDS)
 
     def show(step: int, pictures: Callable[[], list[np.ndarray]]) -> None:
         """Show how far the climb has come, and keep it for the case that it is stopped."""
-        if step % max(1, steps // PREVIEWS) == 0 or step == steps:
+        if step == steps or due():
             st.session_state.climb = (asked, step, pictures()[0], None)
             pixels(place, st.session_state.climb[2], alt)
             bar.progress(step / steps, t("maximization.progress", step=step, steps=steps))

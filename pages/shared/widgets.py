@@ -3,6 +3,7 @@ answer."""
 
 import html
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,20 @@ def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:
     figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0})
     figure.update_layout(xaxis_title=axes[0], yaxis_title=axes[1])
     st.plotly_chart(figure, alt=alt)
+
+
+def every(seconds: float) -> Callable[[], bool]:
+    """Return a function that is true at its first call, and then once in so many seconds."""
+    last = float("-inf")
+
+    def due() -> bool:
+        nonlocal last
+        if monotonic() - last < seconds:
+            return False
+        last = monotonic()
+        return True
+
+    return due
 
 
 def class_name(index: int) -> str:
