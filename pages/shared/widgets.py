@@ -27,8 +27,9 @@ def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "
     """
     key = f"choose_{field}{place}"
     value = getattr(selection(), field)
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
+    # Set even if it is equal: the browser may have missed the last run, which a click cut short, and would then send
+    # the widget's default back as if somebody had chosen it.
+    st.session_state[key] = value
     widget(label, key=key, on_change=lambda: select(**{field: st.session_state[key]}), **options)
 
 
