@@ -19,9 +19,9 @@ picture(drawing, t("architecture.diagram_alt"), t("architecture.diagram_caption"
 
 def choose_row() -> None:
     """Select the layer of the clicked row, if units of it can be looked at."""
-    clicked = st.session_state.layer_table.selection.rows
-    if clicked and rows[clicked[0]].name in SPATIAL:
-        select(layer=rows[clicked[0]].name)
+    clicked = st.session_state.layer_table.selection.cells
+    if clicked and rows[clicked[0][0]].name in SPATIAL:
+        select(layer=rows[clicked[0][0]].name)
 
 
 number = partial(st.column_config.NumberColumn, format="localized")
@@ -55,7 +55,7 @@ st.dataframe(
     hide_index=True,
     placeholder="",
     key="layer_table",
-    selection_mode="single-row",
+    selection_mode="single-cell",
     on_select=choose_row,
     alt=t("architecture.table_alt"),
 )

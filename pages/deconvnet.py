@@ -13,6 +13,8 @@ st.markdown(t("deconvnet.what"))
 if found.position is None:
     strongest = results.ranking(backend, current, chosen.layer).channels[0]
     st.info(t("frame.silent", unit=chosen, strongest=f"{chosen.layer}:{strongest}"))
+elif found.activation <= 0:
+    st.info(t("deconvnet.silent_cell", unit=chosen))
 else:
     row, column = found.position
     top, left, bottom, right = found.box

@@ -51,7 +51,9 @@ with relu:
 
 channels = ranking.channels if by_strength == "strength" else tuple(range(len(ranking.channels)))
 pages = -(-len(channels) // PER_PAGE)
-page = st.pagination(pages, key=f"page_{chosen.layer}") if pages > 1 else 1
+home = channels.index(chosen.channel) // PER_PAGE + 1
+# With the channel in its key, it opens at the page that shows the channel whenever another one is chosen.
+page = st.pagination(pages, default=home, key=f"page_{chosen}_{by_strength}") if pages > 1 else 1
 shown = channels[(page - 1) * PER_PAGE : page * PER_PAGE]
 look = results.Look(selection().rectified, selection().scale, selection().colormap)
 
@@ -67,6 +69,8 @@ with every:
         selected=shown.index(chosen.channel) if chosen.channel in shown else -1,
     )
     st.caption(t("feature_maps.mosaic_caption", layer=chosen.layer, count=len(channels), silent=ranking.silent))
+    if not selection().rectified:
+        st.caption(t("feature_maps.signed"))
 with one:
     maps = results.feature_map(backend, current, chosen, look)
     st.subheader(str(chosen), anchor=False)

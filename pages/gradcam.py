@@ -5,7 +5,6 @@ import streamlit as st
 from pages.shared import results
 from pages.shared.state import select, selection, t, view
 from pages.shared.widgets import choose, class_index, class_name, picture, reading
-from zfnet.geometry import SPATIAL
 from zfnet.render import UNSIGNED
 
 backend, current, shown = results.session(), view(), class_index()
@@ -21,11 +20,7 @@ with st.container(horizontal=True):
             on_click=select,
             kwargs={"class_index": score.index},
         )
-# The averaging head reads conv5; what lies above has no part in its answer.
-layers = [name for name in reversed(SPATIAL) if selection().head == "fc" or name != "pool5"]
-if st.session_state.get("gradcam_layer") not in layers:
-    st.session_state.gradcam_layer = "conv5"
-who, where, strength, colours = st.columns([1.2, 1, 1.2, 1.4])
+who, strength, colours = st.columns(3)
 with who:
     choose(
         st.segmented_control,
@@ -36,8 +31,6 @@ with who:
         required=True,
         help=t("gradcam.head_help"),
     )
-with where:
-    layer = st.selectbox(t("gradcam.layer"), options=layers, key="gradcam_layer", persist_state="session")
 with strength:
     opacity = st.slider(t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session")
 with colours:
@@ -49,29 +42,18 @@ with colours:
         format_func=lambda name: t(f"colours.{name}"),
         required=True,
     )
-if layer != "conv5":
-    st.info(t("gradcam.other_layer", layer=layer))
-
-maps = results.class_map(
-    backend,
-    current,
-    shown,
-    layer=layer,
-    head=selection().head,
-    colormap=selection().colormap,
-    opacity=opacity,
-)
+maps = results.class_map(backend, current, shown, head=selection().head, colormap=selection().colormap, opacity=opacity)
 name = class_name(shown)
 overlay, raw = st.columns(2, gap="medium")
 with overlay:
     picture(maps.overlay, t("gradcam.overlay_alt", name=name), t("gradcam.overlay_caption", name=name))
 with raw:
     if maps.high > 0:
-        picture(maps.map, t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=layer))
+        picture(maps.map, t("gradcam.map_alt", name=name), t("gradcam.map_caption"))
     else:
         picture(maps.map, t("gradcam.flat_alt", name=name), t("gradcam.flat_caption", low=maps.low))
 if maps.high > 0:
     picture(results.colour_bar(selection().colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=maps.high))
 else:
-    st.info(t("gradcam.flat", name=name, layer=layer))
+    st.info(t("gradcam.flat", name=name))
 reading("gradcam")

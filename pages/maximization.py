@@ -42,9 +42,10 @@ with chance:
 
 if goal == "unit":
     target = Unit(unit().layer, unit().channel)
-    name = str(target)
+    name, measure = str(target), t("maximization.measure_unit")
 else:
     target, name = Unit("fc8", class_index()), class_name(class_index())
+    measure = t("maximization.measure_class")
 asked = (target, MaximizationSettings(steps=steps, seed=selection().seed))
 alt = t("maximization.alt", name=name)
 
@@ -53,7 +54,7 @@ with beforehand:
     st.subheader(t("maximization.beforehand"), anchor=False)
     made = results.premade(backend, target)
     if made:
-        values = {"steps": made.settings.steps, "start": made.start, "end": made.end}
+        values = {"measure": measure, "steps": made.settings.steps, "start": made.start, "end": made.end}
         picture(made.file.read_bytes(), alt, t("maximization.beforehand_caption", name=name, **values))
     else:
         st.info(t("maximization.beforehand_none", name=name))
@@ -64,7 +65,7 @@ with live:
     run = start.button(t("maximization.run", name=name), type="primary", icon=":material/play_arrow:", width="stretch")
     # Any click ends the climb below; this button has nothing else to do.
     stop.button(t("maximization.stop"), icon=":material/stop:", width="stretch")
-    place, bar = st.empty(), st.empty()
+    bar, place = st.empty(), st.empty()
     due = every(PREVIEW_SECONDS)
 
     def show(step: int, pictures: Callable[[], list[np.ndarray]]) -> None:
@@ -84,8 +85,8 @@ with live:
         if heights is None:
             st.caption(t("maximization.stopped", step=step, steps=steps))
         else:
-            ends = {"start": float(heights[0]), "end": float(heights[-1])}
-            st.caption(t("maximization.live_caption", name=name, **ends))
-            axes = (t("maximization.axis_step"), t("maximization.axis_value"))
+            ends = {"measure": measure, "start": float(heights[0]), "end": float(heights[-1])}
+            st.caption(t("maximization.live_caption", name=name, steps=steps, **ends))
+            axes = (t("maximization.axis_step"), measure)
             curve(heights, axes, t("maximization.curve_alt", **ends))
 reading("maximization")

@@ -8,6 +8,9 @@ from pages.shared.widgets import class_index, class_name, picture, unit
 
 backend, current, chosen = results.session(), view(), unit()
 st.markdown(t("overview.what", unit=chosen))
+if results.ranking(backend, current, chosen.layer).peaks[chosen.channel] <= 0:
+    strongest = results.ranking(backend, current, chosen.layer).channels[0]
+    st.info(t("frame.silent", unit=chosen, strongest=f"{chosen.layer}:{strongest}"))
 architecture, maps, deconvnet, gradcam, maximization = st.columns(5)
 
 with architecture:
@@ -25,7 +28,7 @@ with maps:
 with deconvnet:
     st.page_link("../deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
     projected = results.projection(backend, current, chosen)
-    picture(projected.patch, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
+    picture(projected.whole, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
 
 with gradcam:
     st.page_link("../gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")
@@ -33,7 +36,6 @@ with gradcam:
         backend,
         current,
         class_index(),
-        layer="conv5",
         head=selection().head,
         colormap=selection().colormap,
         opacity=0.7,

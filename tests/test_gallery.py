@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zfnet import InferenceSession, MaximizationSettings, Unit
+from zfnet import InferenceSession, MaximizationSettings, SelectionError, Unit
 from zfnet.gallery import EMBEDDED_GALLERY, make_gallery, read_gallery
 from zfnet.geometry import shapes
 
@@ -91,12 +91,19 @@ def test_a_gallery_grows_by_units(session: InferenceSession, tmp_path: Path, mad
     assert list(read_gallery(session.info.checkpoint_id, tmp_path)) == [str(unit) for unit in UNITS[:4]]
 
 
-def test_other_settings_begin_a_gallery_anew(session: InferenceSession, tmp_path: Path, made: list[Unit]) -> None:
-    make_gallery(session, UNITS[:3], SETTINGS, tmp_path)
-    make_gallery(session, UNITS[:2], replace(SETTINGS, seed=1), tmp_path)
-    assert made == UNITS[:3] + UNITS[:2]
-    held = read_gallery(session.info.checkpoint_id, tmp_path)
-    assert [premade.settings.seed for premade in held.values()] == [1, 1]
+def test_a_gallery_of_other_settings_or_another_checkpoint_is_left_alone(
+    session: InferenceSession, tmp_path: Path, made: list[Unit]
+) -> None:
+    make_gallery(session, UNITS[:1], SETTINGS, tmp_path)
+    index = tmp_path / "gallery.json"
+    for before in (index.read_text(), index.read_text().replace(session.info.checkpoint_id, "0123456789ab")):
+        index.write_text(before)
+        with pytest.raises(
+            SelectionError, match="holds a gallery of another checkpoint or other settings"
+        ):
+            make_gallery(session, UNITS[:2], replace(SETTINGS, seed=1), tmp_path)
+        assert index.read_text() == before
+    assert made == UNITS[:1]
 
 
 def test_a_gallery_of_another_checkpoint_is_empty(session: InferenceSession, tmp_path: Path) -> None:

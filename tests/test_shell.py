@@ -197,7 +197,7 @@ def test_gallery_makes_every_unit_of_a_layer(run: Run, monkeypatch: pytest.Monke
     run("gallery", "--layer", "conv1", "--steps", 3, "--out", tmp_path)
     run("gallery")
     assert asked[0] == ([Unit("conv1", c) for c in range(96)], MaximizationSettings(steps=3), tmp_path)
-    assert asked[1] == ([Unit("conv5", c) for c in range(256)], MaximizationSettings(), EMBEDDED_GALLERY)
+    assert asked[1] == ([Unit("conv5", c) for c in range(256)], MaximizationSettings(steps=128), EMBEDDED_GALLERY)
 
 
 @pytest.mark.parametrize(

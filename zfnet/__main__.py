@@ -93,6 +93,8 @@ def deconvnet(options: argparse.Namespace) -> None:
     """Project units to the pixels."""
     view, output = _view(options), Output(options.out, options.npz)
     found = _session(options).deconvnet(view, options.units)
+    for unit in (str(p.unit) for p in found if p.activation <= 0):
+        print(f"{unit} does not respond to this picture: its projection is empty")
     output.close({"projections": [_write_projection(output, f"deconvnet-{_file(p.unit)}", p) for p in found]})
 
 
@@ -101,6 +103,9 @@ def cam(options: argparse.Namespace) -> None:
     session, view, output = _session(options), _view(options), Output(options.out, options.npz)
     classes = options.classes or [session.classify(view, top=1, head=options.head).classes[0].index]
     maps = session.class_activation(view, classes, methods=options.methods, layer=options.layer, head=options.head)
+    for m in maps:
+        if m.values.max() <= 0:
+            print(f"{m.method} is zero everywhere for class {m.class_index}: its sum is below zero in every cell")
     output.close(
         {
             "maps": [
@@ -119,7 +124,7 @@ def maximize(options: argparse.Namespace) -> None:
 
 
 def gallery(options: argparse.Namespace) -> None:
-    """Make the maximizations that the dashboard shows at once."""
+    """Make what is missing of the maximizations that the dashboard shows at once (some ten minutes a layer)."""
     session = _session(options)
     channels = range(shapes(session.info.config)[options.layer][0])
     settings = MaximizationSettings(steps=options.steps)
@@ -272,7 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(gallery)
     sub.add_argument("--out", type=Path, default=EMBEDDED_GALLERY, metavar="DIR", help="by default the embedded one")
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")
-    sub.add_argument("--steps", type=int, default=256)
+    sub.add_argument("--steps", type=int, default=128)
     return parser
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from zfnet.errors import SelectionError
 from zfnet.maximization import MaximizationSettings
 from zfnet.session import InferenceSession
 from zfnet.unit import Unit
@@ -52,12 +53,17 @@ def make_gallery(
     Args:
         session: the network.
         units: what to make, without positions.
-        settings: for all of them; a gallery with others, or of another checkpoint, is begun anew.
+        settings: for all of them.
         folder: where pictures and index are written.
         progress: called with the number of units done and their total.
+
+    Raises:
+        SelectionError: when the folder holds a gallery of another checkpoint or of other settings.
     """
+    held = read_gallery(session.info.checkpoint_id, folder)
+    if (folder / _INDEX).exists() and not (held and all(made.settings == settings for made in held.values())):
+        raise SelectionError(f"{folder} holds a gallery of another checkpoint or other settings; name an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
-    held = {u: p for u, p in read_gallery(session.info.checkpoint_id, folder).items() if p.settings == settings}
     entries = {u: {"file": p.file.name, "start": p.start, "end": p.end} for u, p in held.items()}
     wanted = [unit for unit in units if str(unit) not in entries]
     for done in range(0, len(wanted), _BATCH):

@@ -9,6 +9,7 @@ from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
+state.follow_history()
 st.set_page_config(page_icon=ICON, layout="wide")
 page = st.navigation(
     [

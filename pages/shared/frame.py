@@ -8,8 +8,10 @@ from pages.shared.clickable import clickable
 from pages.shared.pictures import sample_picture, samples
 from pages.shared.results import classification, ranking, session, strip
 from pages.shared.state import (
+    MAX_UPLOADS,
     corrections,
     missing,
+    picture,
     receive,
     select,
     selection,
@@ -29,6 +31,7 @@ _STRIP_COLUMNS = 5
 _STYLE = """<style>
 .stMainBlockContainer { padding: 3.5rem 2.5rem 2rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
+.stApp { word-break: keep-all; overflow-wrap: anywhere; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
 ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;
   padding: 1px 8px; border-radius: 4px; background: rgba(128, 128, 128, 0.1); overflow: hidden; }
@@ -61,7 +64,9 @@ def sidebar() -> None:
             required=True,
             help=t("frame.crop_help"),
         )
-        if selection().crop == "move":
+        if selection().crop == "move" and picture().width == picture().height:
+            st.caption(t("frame.square"))
+        elif selection().crop == "move":
             choose(st.slider, "offset", t("frame.offset"), min_value=0.0, max_value=1.0, step=0.05)
         _unit()
         _network()
@@ -130,7 +135,7 @@ def _upload() -> None:
         accept_multiple_files=True,
         key=key,
         on_change=received,
-        help=t("frame.upload_help", formats=", ".join(FORMATS)),
+        help=t("frame.upload_help", formats=", ".join(FORMATS), count=MAX_UPLOADS),
     )
     for name, error in upload_errors():
         reason = t(f"image_errors.{error.reason}", **error.values) if error.reason in REASONS else str(error)
@@ -155,6 +160,8 @@ def _unit() -> None:
         st.selectbox,
         "class_index",
         t("frame.class"),
+        # Streamlit keeps the words of a choice once made: another language is another box.
+        place=selection().language,
         options=list(range(backend.info.config.num_classes)),
         format_func=lambda i: f"{class_name(i)} ({i})",
         placeholder=t("frame.most_probable"),

@@ -178,16 +178,15 @@ def class_map(
     view: Image.Image,
     class_index: int,
     *,
-    layer: str,
     head: str,
     colormap: str,
     opacity: float,
 ) -> MapPictures:
-    """Show the Grad-CAM of one class, alone and on the view; where it is zero everywhere, alone before its ReLU."""
-    (found,) = session.class_activation(view, [class_index], layer=layer, head=head, rectified=False, cancel=abandoned)
+    """Show the Grad-CAM of one class at conv5, alone and on the view; where it is zero, alone before its ReLU."""
+    (found,) = session.class_activation(view, [class_index], head=head, rectified=False, cancel=abandoned)
     low, high = float(found.values.min()), float(found.values.max())
     evidence = np.maximum(found.values, 0)
-    placed = render.place(evidence, receptive_field(session.info.config, layer))
+    placed = render.place(evidence, receptive_field(session.info.config, found.layer))
     return MapPictures(
         map=_large(render.heat(evidence, colormap) if high > 0 else render.signed_heat(found.values)),
         overlay=_large(render.overlay(np.asarray(view), render.normalise(placed, 0, high), colormap, opacity)),

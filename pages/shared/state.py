@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import results, texts
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
@@ -28,7 +29,20 @@ def browser_language() -> str:
     return "ko" if str(st.context.locale).startswith("ko") else "en"
 
 
+def follow_history() -> None:
+    """Take the selection from the address again where the visitor went back or forward in the browser."""
+    context = get_script_run_ctx()
+    if context and context.is_history_navigation and "selection" in st.session_state and st.query_params:
+        _read_address()
+
+
 def _begin() -> None:
+    st.session_state.uploads = {}
+    st.session_state.upload_errors = []
+    _read_address()
+
+
+def _read_address() -> None:
     default = Selection(image=next(iter(samples())), language=browser_language())
     info = results.session().info
     limits = Limits(
@@ -37,8 +51,6 @@ def _begin() -> None:
         heads=info.heads,
         samples=tuple(samples()),
     )
-    st.session_state.uploads = {}
-    st.session_state.upload_errors = []
     st.session_state.selection, st.session_state.corrections = from_query(st.query_params.to_dict(), limits, default)
 
 

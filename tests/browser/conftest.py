@@ -20,8 +20,11 @@ from tests.browser.server import ROOT, Server, chromium_options, chromium_path, 
 _PATIENCE = 30_000
 _LOG_LINES = 40
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
-# Streamlit first looks for its server below the address that was opened, then at the root.
-_PROBE = re.compile(r"/[\w-]+/_stcore/(health|host-config)")
+# What may be missing. Streamlit first looks for its server below the address that was opened, then at the root. And it
+# forgets a picture as soon as another one takes its place, fetched or not; whether those that are there are loaded,
+# ``settle`` looks.
+_PARDONED = re.compile(r"/[\w-]+/_stcore/(health|host-config)|/media/\w+\.png")
+_LOADED = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
 _WORDS_OF_A_FAILURE = re.compile(r"Traceback|Error:|Exception")
 _MEASURE = """images => Promise.all(images.map(async image => {
   await image.decode();
@@ -54,8 +57,8 @@ class Watch:
         self._note(message.type == "error", message.text, message.location.get("url", ""))
 
     def _note(self, bad: bool, what: str, url: str) -> None:
-        probe = "404" in what and url.startswith(self.url) and _PROBE.fullmatch(urlsplit(url).path)
-        if bad and not probe:
+        pardoned = "404" in what and url.startswith(self.url) and _PARDONED.fullmatch(urlsplit(url).path)
+        if bad and not pardoned:
             self.failures.append(f"{what} ({url})")
 
     def judge(self) -> None:
@@ -90,10 +93,11 @@ class Dashboard:
         """The parameters of the address."""
         return {name: values[-1] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
 
-    def open(self, path: str = "/", **query: str) -> None:
-        """Open an address."""
+    def open(self, path: str = "/", *, settled: bool = True, **query: str) -> None:
+        """Open an address, and wait for its page if ``settled``."""
         self.page.goto(self.server.url + path + (f"?{urlencode(query)}" if query else ""))
-        self.settle()
+        if settled:
+            self.settle()
 
     def go(self, name: str) -> None:
         """Open a page by its link in the navigation."""
@@ -106,8 +110,9 @@ class Dashboard:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until nothing is computed any more, and look whether something went wrong."""
+        """Wait until nothing is computed any more and all pictures are there; look whether something went wrong."""
         expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        self.page.wait_for_function(_LOADED)
         self.check()
 
     def check(self) -> None:
@@ -192,7 +197,9 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
     """Make visitors, each with a browser profile of their own; at the end look what their browsers complained about."""
     watches: list[tuple[Watch, Dashboard, BrowserContext]] = []
 
-    def come(path: str = "/", *, at: Server = server, locale: str = "en-US", **query: str) -> Dashboard:
+    def come(
+        path: str = "/", *, at: Server = server, locale: str = "en-US", settled: bool = True, **query: str
+    ) -> Dashboard:
         context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 1000})
         context.set_default_timeout(_PATIENCE)
         watch = Watch(at.url)
@@ -200,7 +207,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
         language = query.get("lang", "ko" if locale.startswith("ko") else "en")
         dashboard = Dashboard(context.new_page(), at, language)
         watches.append((watch, dashboard, context))
-        dashboard.open(path, **query)
+        dashboard.open(path, settled=settled, **query)
         return dashboard
 
     yield come

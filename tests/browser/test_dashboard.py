@@ -191,6 +191,19 @@ def test_a_click_on_a_feature_map_selects_its_channel_on_every_page(visit: Visit
     visitor.asks_for(channel=str(strongest[14]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_visitor_in_a_hurry_keeps_what_was_chosen(visit: Visit, seed: int) -> None:
+    """Every click cuts short the run of the one before, the first one that of a page that has only begun to load."""
+    chosen = {"layer": "conv3", "channel": "5", "class": "7", "crop": "fit", "colours": "grey", "lang": "ko"}
+    visitor, haste = visit(settled=False, **chosen), np.random.default_rng(seed)
+    for name in haste.choice(PAGES, 6):
+        visitor.page.get_by_role("link", name=visitor.t(f"{name}.title"), exact=True).first.click()
+        visitor.page.wait_for_timeout(int(haste.choice([0, 50, 150, 300, 700])))
+    visitor.go("feature_maps")
+    visitor.shows(visitor.t("feature_maps.map_alt", unit="conv3:5"))
+    assert chosen.items() <= visitor.query.items()
+
+
 def test_an_arrow_key_and_enter_select_the_neighbouring_feature_map(visit: Visit, strongest: list[int]) -> None:
     visitor = visit("/feature-maps")
     here, neighbour, below = (f"conv5:{channel}" for channel in (strongest[0], strongest[1], strongest[13]))
