@@ -28,7 +28,7 @@ with maps:
 with deconvnet:
     st.page_link("../deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
     projected = results.projection(backend, current, chosen)
-    picture(projected.whole, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
+    picture(projected.tile, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
 
 with gradcam:
     st.page_link("../gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")

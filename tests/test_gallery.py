@@ -98,9 +98,7 @@ def test_a_gallery_of_other_settings_or_another_checkpoint_is_left_alone(
     index = tmp_path / "gallery.json"
     for before in (index.read_text(), index.read_text().replace(session.info.checkpoint_id, "0123456789ab")):
         index.write_text(before)
-        with pytest.raises(
-            SelectionError, match="holds a gallery of another checkpoint or other settings"
-        ):
+        with pytest.raises(SelectionError, match="holds a gallery of another checkpoint or other settings"):
             make_gallery(session, UNITS[:2], replace(SETTINGS, seed=1), tmp_path)
         assert index.read_text() == before
     assert made == UNITS[:1]

@@ -27,11 +27,11 @@ from zfnet.geometry import SPATIAL, shapes
 from zfnet.images import CROP_MODES
 
 _STRIP_COLUMNS = 5
-# Streamlit leaves the height of a hand above a page and draws bars only one to a line.
+# Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 3.5rem 2.5rem 2rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
-.stApp { word-break: keep-all; overflow-wrap: anywhere; }
+.stApp * { word-break: keep-all !important; overflow-wrap: anywhere; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
 ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;
   padding: 1px 8px; border-radius: 4px; background: rgba(128, 128, 128, 0.1); overflow: hidden; }

@@ -93,14 +93,14 @@ class MapPictures:
 class ProjectionPictures:
     """One projection: where it looked, the input patch and the projected patch at one scale.
 
-    Colours are full at ± ``limit``.
+    ``tile`` is the projected patch made square by what lies beside it. Colours are full at ± ``limit``.
     """
 
     position: tuple[int, int] | None
     activation: float
     box: tuple[int, int, int, int]
     boxed: bytes
-    whole: bytes
+    tile: bytes
     input_patch: bytes
     patch: bytes
     limit: float
@@ -165,7 +165,7 @@ def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> Proj
         activation=found.activation,
         box=found.box,
         boxed=_large(render.draw_box(pixels, found.box) if found.position else pixels),
-        whole=_large(render.draw_box(shown, found.box) if found.position else shown),
+        tile=_large(_square(shown, found.box)),
         input_patch=_large(pixels[top:bottom, left:right]),
         patch=_large(shown[top:bottom, left:right]),
         limit=limit,
@@ -220,6 +220,14 @@ def premade(session: InferenceSession, unit: Unit) -> Premade | None:
 
 
 _gallery = cache(read_gallery)
+
+
+def _square(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Cut out the smallest square within the picture that holds a box; the whole picture for an empty box."""
+    top, left, bottom, right = box
+    side = max(bottom - top, right - left) or len(pixels)
+    top, left = min(top, len(pixels) - side), min(left, len(pixels) - side)
+    return pixels[top : top + side, left : left + side]
 
 
 def _large(pixels: np.ndarray) -> bytes:
