@@ -121,9 +121,12 @@ def _pictures() -> None:
 
 def _upload() -> None:
     """Take files; a fresh uploader follows, so that the bytes are not kept."""
-    key = f"uploader_{st.session_state.setdefault('uploader', 0)}"
+    number = st.session_state.setdefault("uploader", 0)
+    key = f"uploader_{number}"
 
     def received() -> None:
+        if st.session_state.uploader != number:
+            return  # A click before the fresh one was there: the browser tells of the same files again.
         before = selection().image
         receive([(file.name, file.getvalue()) for file in st.session_state[key]])
         st.session_state.picture_kept = selection().image == before

@@ -136,6 +136,16 @@ def test_a_file_that_is_no_picture_is_explained_and_changes_nothing(visit: Visit
     expect(told).to_have_count(0)
 
 
+def test_a_click_right_after_an_upload_is_not_undone(visit: Visit, jpeg: bytes) -> None:
+    visitor, name = visit(), list(samples())[1]
+    visitor.send("sunset.jpg", jpeg)
+    visitor.asks_for(image=digest(jpeg))
+    visitor.page.get_by_role("button", name=samples()[name].english, exact=True).click()
+    visitor.asks_for(image=name)
+    visitor.shows(saw(visitor, samples()[name].english))
+    visitor.asks_for(image=name)
+
+
 def test_a_file_of_more_than_20_mib_is_refused_by_the_page_and_by_the_server(
     visit: Visit, first_sample: str, jpeg: bytes, tmp_path: Path
 ) -> None:
@@ -163,8 +173,9 @@ def test_a_file_of_more_than_20_mib_is_refused_by_the_page_and_by_the_server(
 
 
 def test_a_link_is_opened_by_a_server_that_nobody_has_visited_yet(
-    visit: Visit, cold_server: Server, first_sample: str
+    cold_server: Server, visit: Visit, first_sample: str
 ) -> None:
+    # In this order, so that the browser is closed before its server.
     link = {"image": first_sample, "layer": "conv3", "channel": "5", "colours": "inferno", "lang": "ko"}
     visitor = visit("/feature-maps", at=cold_server, **link)
     visitor.arrived("feature_maps")
