@@ -6,9 +6,8 @@ from pages.shared import results
 from pages.shared.clickable import clickable
 from pages.shared.selection import SCALES
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, picture, reading, unit
+from pages.shared.widgets import choose, choose_colours, picture, reading, unit
 from zfnet.geometry import SPATIAL
-from zfnet.render import UNSIGNED
 
 COLUMNS, PER_PAGE = 12, 96
 backend, current, chosen = results.session(), view(), unit()
@@ -38,14 +37,7 @@ with scale:
         help=t("feature_maps.scale_help"),
     )
 with colours:
-    choose(
-        st.segmented_control,
-        "colormap",
-        t("feature_maps.colours"),
-        options=list(UNSIGNED),
-        format_func=lambda name: t(f"colours.{name}"),
-        required=True,
-    )
+    choose_colours()
 with relu:
     choose(st.toggle, "rectified", t("feature_maps.rectified"), help=t("feature_maps.rectified_help"))
 

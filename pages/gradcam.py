@@ -4,8 +4,7 @@ import streamlit as st
 
 from pages.shared import results
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, class_index, class_name, picture, reading
-from zfnet.render import UNSIGNED
+from pages.shared.widgets import choose, choose_colours, class_index, class_name, picture, reading
 
 backend, current, shown = results.session(), view(), class_index()
 st.markdown(t("gradcam.what"))
@@ -34,14 +33,7 @@ with who:
 with strength:
     opacity = st.slider(t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session")
 with colours:
-    choose(
-        st.segmented_control,
-        "colormap",
-        t("feature_maps.colours"),
-        options=list(UNSIGNED),
-        format_func=lambda name: t(f"colours.{name}"),
-        required=True,
-    )
+    choose_colours()
 maps = results.class_map(backend, current, shown, head=selection().head, colormap=selection().colormap, opacity=opacity)
 name = class_name(shown)
 overlay, raw = st.columns(2, gap="medium")

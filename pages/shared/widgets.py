@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.results import classification, ranking, session
 from pages.shared.state import select, selection, t, view
 from zfnet import Unit
+from zfnet.render import UNSIGNED
 
 
 def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "", **options: Any) -> None:
@@ -31,6 +32,18 @@ def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "
     # the widget's default back as if somebody had chosen it.
     st.session_state[key] = value
     widget(label, key=key, on_change=lambda: select(**{field: st.session_state[key]}), **options)
+
+
+def choose_colours() -> None:
+    """Show the choice of colours for maps without a sign."""
+    choose(
+        st.segmented_control,
+        "colormap",
+        t("feature_maps.colours"),
+        options=list(UNSIGNED),
+        format_func=lambda name: t(f"colours.{name}"),
+        required=True,
+    )
 
 
 def picture(png: bytes, alt: str, caption: str | None = None) -> None:
