@@ -150,7 +150,10 @@ def _method_table(rounds: int) -> str:
         return np.stack([seed * pixels for seed, pixels in zip(seeds, maps, strict=False)])
 
     subjects: dict[str, tuple[Callable[[], Any], Callable[[], Any] | None]] = {
-        "forward pass with every switch kept": (cold(lambda: session.trace(view)), lambda: chain(x)),
+        "forward pass with every switch kept (peer: plain torch)": (
+            cold(lambda: session.trace(view)),
+            lambda: chain(x),
+        ),
         "Grad-CAM, one class": (cold(ours_cam), theirs_cam),
         "Grad-CAM, one class, picture already traced": (ours_cam, theirs_cam),
         "DeconvNet, one unit of conv5": (cold(lambda: ours_deconvnet(names[:1])), lambda: theirs_deconvnet(cells[:1])),
