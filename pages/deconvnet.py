@@ -1,34 +1,150 @@
-"""One unit carried back down to the pixels that caused it."""
+"""One activation carried back down to the pixels that caused it, and the way there."""
 
 import streamlit as st
 
-from pages.shared import results
-from pages.shared.state import t, view
-from pages.shared.widgets import picture, reading, unit
+from pages.shared import projections, results
+from pages.shared.clickable import clickable
+from pages.shared.figures import Figure, figures
+from pages.shared.state import select, selection, t, view
+from pages.shared.unit_map import unit_map
+from pages.shared.widgets import controlled, picture, unit
+from zfnet import Unit
+from zfnet.geometry import SPATIAL
+from zfnet.saliency import METHODS
 
 backend, current, chosen = results.session(), view(), unit()
-found = results.projection(backend, current, chosen)
-st.markdown(t("deconvnet.what"))
+channel = f"{chosen.layer}:{chosen.channel}"
+look = results.Look(colormap=selection().colormap)
 
-if found.position is None:
-    strongest = results.ranking(backend, current, chosen.layer).channels[0]
-    st.info(t("frame.silent", unit=chosen, strongest=f"{chosen.layer}:{strongest}"))
-elif found.activation <= 0:
-    st.info(t("deconvnet.silent_cell", unit=chosen))
-else:
-    row, column = found.position
-    top, left, bottom, right = found.box
-    st.markdown(t("deconvnet.seed", unit=chosen, row=row, column=column, activation=found.activation))
-    where, looked, projected = st.columns(3, gap="medium")
+
+def choose_start() -> None:
+    """Show the choice of what is projected: the strongest cell, the chosen one, nine units, or the whole map."""
+
+    def change(to: str) -> None:
+        if to in ("nine", "map"):
+            select(start=to)
+        else:
+            strongest = projections.projection(backend, current, Unit(chosen.layer, chosen.channel)).position
+            select(start="cell", channel=chosen.channel, position=strongest if to == "position" else None)
+
+    at_cell = "strongest" if chosen.position is None else "position"
+    controlled(
+        st.segmented_control,
+        t("deconvnet.start"),
+        key="choose_start",
+        value=at_cell if selection().start == "cell" else selection().start,
+        change=change,
+        options=["strongest", "position", "nine", "map"],
+        format_func=lambda name: t(f"deconvnet.start_{name}"),
+        required=True,
+    )
+
+
+def nine() -> None:
+    """Show the layer's nine strongest units, each beside what it looked at."""
+    found = projections.nine_strongest(backend, current, chosen.layer)
+    labels = [
+        t("deconvnet.nine_label", unit=u, activation=value)
+        for u, value in zip(found.units, found.activations, strict=True)
+    ]
+    clickable(
+        found.sheet,
+        labels,
+        3,
+        tile=(2 * projections.PAIR, projections.PAIR),
+        gap=12,
+        key="nine",
+        alt=t("deconvnet.nine_alt", layer=chosen.layer),
+        on_click=lambda i: select(channel=found.units[i].channel, start="cell"),
+    )
+    st.caption(t("deconvnet.nine_caption", layer=chosen.layer))
+
+
+def one(whole_map: bool) -> None:
+    """Show one projection, what the unit looked at at the same scale, and the way from the one to the other."""
+    found = projections.projection(backend, current, chosen, whole_map=whole_map)
+    where, seen = st.columns([1, 2], gap="medium")
     with where:
-        size = f"{bottom - top}×{right - left}"
-        caption = t("deconvnet.boxed_caption", size=size, top=top, left=left)
-        picture(found.boxed, t("deconvnet.boxed_alt", unit=chosen), caption)
-    with looked:
-        picture(found.input_patch, t("deconvnet.input_alt", unit=chosen), t("deconvnet.input_caption"))
-    with projected:
-        picture(found.patch, t("deconvnet.patch_alt", unit=chosen), t("deconvnet.patch_caption", limit=found.limit))
-    st.markdown(t("deconvnet.overlap"))
+        unit_map(chosen, look, None if whole_map else found.position)
+    with seen:
+        if found.activation <= 0:
+            silent(found.position)
+            return
+        looked, projected = st.columns(2, gap="medium")
+        with looked:
+            picture(found.input_patch, t("deconvnet.input_alt", unit=channel), t("deconvnet.input_caption"))
+        with projected:
+            picture(
+                found.patch, t("deconvnet.patch_alt", unit=channel), t("deconvnet.patch_caption", limit=found.limit)
+            )
+        if whole_map:
+            st.warning(t("deconvnet.whole_map"))
+            return
+        row, column = found.position or (0, 0)
+        st.markdown(t("deconvnet.seed", unit=channel, row=row, column=column, activation=found.activation))
+        down = projections.descent(backend, current, Unit(chosen.layer, chosen.channel, found.position))
+        st.subheader(t("deconvnet.way"), anchor=False)
+        st.caption(t("deconvnet.way_caption"))
+        figures([thumbnail(stage) for stage in down.stages])
+    if down.switches:
+        switches(down)
+    rules(Unit(chosen.layer, chosen.channel, found.position), found)
 
-st.page_link("../maximization.py", label=t("deconvnet.to_maximization", unit=chosen), icon=":material/auto_awesome:")
-reading("deconvnet")
+
+def silent(position: tuple[int, int] | None) -> None:
+    """Say why there is nothing to project."""
+    if position is None:
+        strongest = results.ranking(backend, current, chosen.layer).channels[0]
+        st.info(t("frame.silent", unit=channel, strongest=f"{chosen.layer}:{strongest}"))
+    else:
+        st.info(t("deconvnet.silent_cell", unit=chosen))
+
+
+def thumbnail(stage: projections.StagePicture) -> Figure:
+    """Return what an operation leaves, with its name, and where and how large that is."""
+    where = t("deconvnet.stage_at_input") if stage.at == "input" else stage.at
+    count, side, _ = stage.shape
+    return Figure(
+        stage.strength,
+        t("deconvnet.stage_alt", at=where),
+        t(f"deconvnet.stage_{stage.operation}", layer=stage.layer),
+        t("deconvnet.stage_size", where=where, count=count, side=side, peak=stage.peak),
+    )
+
+
+def switches(down: projections.WayDown) -> None:
+    """Show where the poolings on the way found their maxima, and where the signal comes back."""
+    st.subheader(t("deconvnet.switches"), anchor=False)
+    for place, pool in zip(st.columns(3, gap="medium"), down.switches, strict=False):
+        with place:
+            values = {"layer": pool.layer, "channel": pool.channel, "count": pool.arriving}
+            picture(pool.drawn, t("deconvnet.switches_alt", **values), t("deconvnet.switches_caption", **values))
+    st.caption(t("deconvnet.overlap"))
+
+
+def rules(of: Unit, found: projections.ProjectionPictures) -> None:
+    """Show what the other rules at a ReLU would give for the same cell."""
+    st.subheader(t("deconvnet.rules"), anchor=False)
+    ways = {"deconvnet": (found.patch, found.limit)}
+    ways |= {method: projections.saliency(backend, current, of, method) for method in METHODS}
+    for place, (rule, (png, limit)) in zip(st.columns(3, gap="medium"), ways.items(), strict=True):
+        with place:
+            alt = t("deconvnet.rule_alt", rule=t(f"deconvnet.rule_name_{rule}"), unit=of)
+            picture(png, alt, t(f"deconvnet.rule_{rule}", limit=limit))
+    st.caption(t("deconvnet.rules_caption"))
+
+
+st.markdown(t("deconvnet.what"))
+st.caption(t("frame.limits", text=t("deconvnet.limits")))
+if chosen.layer not in SPATIAL:
+    st.info(t("deconvnet.no_map", layer=chosen.layer))
+    st.button(t("deconvnet.to_conv5"), on_click=select, kwargs={"layer": "conv5"})
+else:
+    choose_start()
+    if selection().start == "nine":
+        nine()
+    else:
+        one(selection().start == "map")
+        link = t("deconvnet.to_maximization", unit=channel)
+        st.page_link("../maximization.py", label=link, icon=":material/auto_awesome:")
+st.caption(t("frame.how", text=t("deconvnet.how")))

@@ -6,8 +6,9 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import results
+from pages.shared.charts import curve
 from pages.shared.state import selection, t
-from pages.shared.widgets import choose, class_index, class_name, curve, every, picture, pixels, reading, unit
+from pages.shared.widgets import choose, class_index, class_name, every, picture, pixels, reading, unit
 from zfnet import MaximizationSettings, Unit
 
 # Often enough to see it grow; each preview is sent to the browser.

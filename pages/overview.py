@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from pages.shared import results
+from pages.shared import projections, results
 from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_index, class_name, picture, unit
+from zfnet.geometry import SPATIAL
 
 backend, current, chosen = results.session(), view(), unit()
 st.markdown(t("overview.what", unit=chosen))
-if results.ranking(backend, current, chosen.layer).peaks[chosen.channel] <= 0:
-    strongest = results.ranking(backend, current, chosen.layer).channels[0]
-    st.info(t("frame.silent", unit=chosen, strongest=f"{chosen.layer}:{strongest}"))
+ranking = results.ranking(backend, current, chosen.layer)
+if chosen.channel in ranking.silent:
+    st.info(t("frame.silent", unit=chosen, strongest=f"{chosen.layer}:{ranking.channels[0]}"))
 architecture, maps, deconvnet, gradcam, maximization = st.columns(5)
 
 with architecture:
@@ -20,15 +21,20 @@ with architecture:
 
 with maps:
     st.page_link("../feature_maps.py", label=t("feature_maps.title"), icon=":material/grid_view:")
-    shown = results.feature_map(backend, current, chosen, results.Look(colormap=selection().colormap))
-    picture(
-        shown.overlay, t("overview.maps_alt", unit=chosen), t("overview.maps_caption", unit=chosen, high=shown.high)
-    )
+    if chosen.layer in SPATIAL:
+        shown = results.feature_map(backend, current, chosen, results.Look(colormap=selection().colormap))
+        caption = t("overview.maps_caption", unit=chosen, high=shown.high)
+        picture(shown.overlay, t("overview.maps_alt", unit=chosen), caption)
+    else:
+        st.info(t("overview.one_value", unit=chosen, value=ranking.peaks[chosen.channel]))
 
 with deconvnet:
     st.page_link("../deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
-    projected = results.projection(backend, current, chosen)
-    picture(projected.tile, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
+    if chosen.layer in SPATIAL:
+        projected = projections.projection(backend, current, chosen)
+        picture(projected.tile, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
+    else:
+        st.info(t("deconvnet.no_map", layer=chosen.layer))
 
 with gradcam:
     st.page_link("../gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")

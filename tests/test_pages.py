@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ from streamlit.testing.v1.element_tree import Widget
 
 from pages.shared import texts
 from pages.shared.pictures import sample_picture, samples
-from pages.shared.selection import Selection
+from pages.shared.selection import SCALES, STARTS, Selection
 from pages.shared.state import MAX_UPLOADS
 from tests.test_house import ROOT
 from tests.test_texts import called
 from zfnet import InferenceSession, crop
 from zfnet.decoding import FORMATS
-from zfnet.geometry import SPATIAL
+from zfnet.feature_maps import ORDERS
+from zfnet.geometry import LAYERS, SPATIAL
 
 DASHBOARD = ROOT / "pages" / "shared" / "dashboard.py"
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -141,11 +143,23 @@ def test_a_korean_browser_is_greeted_in_korean_and_any_other_in_english() -> Non
 def test_a_link_selects_what_it_names_on_every_page(visit: Open) -> None:
     image = list(samples())[1]
     query = {"image": image, "crop": "move", "offset": "0.25", "layer": "conv3", "channel": "5", "position": "6,9"}
-    query |= {"rectified": "0", "class": "281", "head": "fc", "scale": "layer", "colours": "inferno"}
-    query |= {"seed": "9", "lang": "en"}
+    query |= {"rectified": "0", "class": "281", "head": "fc", "order": "mean", "hide": "1", "scale": "layer"}
+    query |= {"colours": "inferno", "start": "cell", "seed": "9", "lang": "en"}
     at = visit(**query)
     wanted = Selection(
-        image, "move", 0.25, "conv3", 5, (6, 9), False, 281, "fc", "layer", "inferno", seed=9, language="en"
+        image=image,
+        crop="move",
+        offset=0.25,
+        layer="conv3",
+        channel=5,
+        position=(6, 9),
+        rectified=False,
+        class_index=281,
+        order="mean",
+        hide_silent=True,
+        scale="layer",
+        colormap="inferno",
+        seed=9,
     )
     for page in PAGES:
         turn(at, page)
@@ -272,13 +286,62 @@ def test_a_picture_of_one_colour_is_shown_by_every_page(visit: Open, colour: str
         turn(at, page)
 
 
-def test_every_layer_can_be_looked_at(visit: Open) -> None:
-    at = visit(rectified="0", scale="layer", colours="grey")
-    for page in ("feature_maps", "deconvnet"):
-        turn(at, page)
-        for layer in SPATIAL:
-            run(at.selectbox(key="choose_layer").set_value(layer))
+@pytest.mark.parametrize("page", PAGES)
+def test_every_layer_can_be_looked_at_on_every_page(visit: Open, page: str) -> None:
+    at = visit(page, rectified="0", scale="layer", colours="grey")
+    for layer in LAYERS:
+        run(at.selectbox(key="choose_layer").set_value(layer))
+        assert chosen(at).layer == layer
+        if page in ("overview", "feature_maps"):
             assert f"{layer}:" in words(at)
+    if page == "deconvnet":
+        assert texts.text("deconvnet.no_map", "en", layer="fc8") in words(at)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("order", ORDERS)
+def test_maps_are_shown_in_every_order_and_scale(visit: Open, order: str, scale: str) -> None:
+    at = visit("feature_maps", layer="conv2", order=order, scale=scale, hide="1")
+    run(at.toggle(key="all_channels").set_value(True))
+    run(at.toggle(key="choose_rectified").set_value(False))
+    assert (chosen(at).order, chosen(at).scale, chosen(at).hide_silent) == (order, scale, True)
+    assert "conv2:" in words(at)
+
+
+def test_the_parts_of_a_value_are_printed_so_that_they_add_up(visit: Open, session: InferenceSession) -> None:
+    for unit in ("conv1:3", "conv4:17@0,0", "conv5:9", "fc6:40", "fc7:7", "fc8:281"):
+        layer, _, rest = unit.partition(":")
+        channel, _, position = rest.partition("@")
+        at = visit("feature_maps", layer=layer, channel=channel, position=position or "auto")
+        (table,) = (html.proto.body for html in at.get("html") if "class='arithmetic'" in html.proto.body)
+        lines = re.findall(r"<td>(−?[\d.]+)</td></tr>", table)
+        *parts, total = (Decimal(line.replace("−", "-")) for line in lines[: 6 if layer != "conv1" else 5])
+        view = crop(sample_picture(chosen(at).image))
+        assert sum(parts) == total
+        assert abs(float(total) - session.contributions(view, unit).before) < 1e-4
+
+
+def test_what_is_projected_can_be_chosen(visit: Open) -> None:
+    at = visit("deconvnet", layer="conv3", channel="5")
+    control = at.segmented_control(key="choose_start")
+    assert control.value == "strongest"
+    run(control.set_value("position"))
+    strongest = chosen(at).position
+    assert strongest is not None
+    for start in ("nine", "map"):
+        run(at.segmented_control(key="choose_start").set_value(start))
+        assert (chosen(at).start, chosen(at).position) == (start, strongest)
+        assert (texts.text("deconvnet.whole_map", "en") in words(at)) == (start == "map")
+    assert at.segmented_control(key="choose_start").value == "map"
+    run(at.segmented_control(key="choose_start").set_value("strongest"))
+    assert (chosen(at).start, chosen(at).position) == ("cell", None)
+
+
+def test_what_a_projection_cannot_show_is_always_said(visit: Open) -> None:
+    for start in STARTS:
+        for layer in ("conv1", "pool5", "fc7"):
+            at = visit("deconvnet", start=start, layer=layer)
+            assert texts.text("deconvnet.limits", "en") in words(at)
 
 
 def test_another_layer_begins_at_its_strongest_channel_and_a_cleared_channel_too(visit: Open) -> None:

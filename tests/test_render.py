@@ -110,7 +110,7 @@ def test_the_diverging_map_is_equally_light_on_both_sides_of_a_neutral_middle() 
 def test_an_unknown_colour_map_is_refused_with_those_that_exist() -> None:
     with pytest.raises(SelectionError) as caught:
         render.heat(np.zeros((2, 2)), "jet")
-    assert str(caught.value) == "the colour maps are viridis, inferno, grey, diverging, got 'jet'"
+    assert str(caught.value) == "the colour maps are viridis, inferno, grey, diverging, weights, got 'jet'"
 
 
 def test_a_signed_map_is_blue_below_zero_red_above_and_symmetric() -> None:

@@ -7,13 +7,14 @@ from dataclasses import fields, replace
 
 import pytest
 
-from pages.shared.selection import SCALES, Correction, Limits, Selection, from_query
+from pages.shared.selection import SCALES, STARTS, Correction, Limits, Selection, from_query
 from pages.shared.texts import LANGUAGES
-from zfnet.geometry import SPATIAL, TABLE, shapes
+from zfnet.feature_maps import ORDERS
+from zfnet.geometry import LAYERS, TABLE, shapes
 from zfnet.images import CROP_MODES
 from zfnet.render import UNSIGNED
 
-SHAPES = {name: shape for name, shape in shapes(TABLE).items() if name in SPATIAL}
+SHAPES = {name: shape for name, shape in shapes(TABLE).items() if name in LAYERS}
 LIMITS = Limits(shapes=SHAPES, classes=1000, heads=("fc", "gap"), samples=("cat", "dog", "shapes"))
 DEFAULT = Selection(image="cat")
 DIGEST = "sha256-" + "0123456789abcdef" * 4
@@ -39,8 +40,11 @@ def anything(rng: random.Random) -> Selection:
         rectified=rng.choice([True, False]),
         class_index=rng.choice([None, 0, 999, rng.randrange(1000)]),
         head=rng.choice(LIMITS.heads),
+        order=rng.choice(list(ORDERS)),
+        hide_silent=rng.choice([True, False]),
         scale=rng.choice(SCALES),
         colormap=rng.choice(list(UNSIGNED)),
+        start=rng.choice(STARTS),
         seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
         language=rng.choice(list(LANGUAGES)),
     )
@@ -74,8 +78,11 @@ def test_every_field_is_written_even_where_it_is_the_default() -> None:
         "rectified": "1",
         "class": "auto",
         "head": "fc",
+        "order": "maximum",
+        "hide": "0",
         "scale": "map",
         "colours": "viridis",
+        "start": "cell",
         "seed": "0",
         "lang": "en",
     }
@@ -105,7 +112,7 @@ def test_an_empty_address_means_the_defaults() -> None:
         ("offset", "inf", "0.5"),
         ("offset", "half", "0.5"),
         ("layer", "conv6", "conv5"),
-        ("layer", "fc6", "conv5"),
+        ("layer", "fc9", "conv5"),
         ("channel", "256", "255"),
         ("channel", "-1", "0"),
         ("channel", "99999999999999999999", "255"),

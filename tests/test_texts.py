@@ -15,6 +15,7 @@ from pages.shared.selection import SCALES
 from tests.test_house import INTERFACE, name
 from zfnet import InvalidImageError, decode_image
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
+from zfnet.feature_maps import ORDERS
 from zfnet.geometry import TABLE, layer_table
 from zfnet.images import CROP_MODES
 from zfnet.render import UNSIGNED
@@ -31,6 +32,7 @@ VALUES = {
     "image_errors.*": REASONS,
     "frame.crop_*": CROP_MODES,
     "feature_maps.scale_*": SCALES,
+    "feature_maps.order_*": ORDERS,
 }
 PROPER_NAMES = {"ZFNet Explorer", *texts.LANGUAGES.values()}
 # What is read in a call, by Streamlit's names and by our own: these arguments by name, and those by place.

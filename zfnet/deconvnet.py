@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from zfnet.geometry import SPATIAL, receptive_field
@@ -41,13 +42,15 @@ class Projection:
     pixels: np.ndarray = field(repr=False)
 
 
-def deconvnet(model: ZFNet, trace: Trace, units: list[Unit]) -> tuple[Projection, ...]:
+def deconvnet(model: ZFNet, trace: Trace, units: list[Unit], *, whole_map: bool = False) -> tuple[Projection, ...]:
     """Project units to the pixels of a traced picture.
 
     Args:
         model: the network of the trace.
         trace: of one picture.
         units: at conv1 ... pool5. Without a position a unit's strongest cell is projected, as in the paper.
+        whole_map: project all cells of each unit's map together instead, which the paper does not do. ``position`` is
+            then None, ``activation`` the sum of the map, and ``box`` the whole picture.
 
     Returns:
         One projection for each unit, in the order given.
@@ -57,6 +60,8 @@ def deconvnet(model: ZFNet, trace: Trace, units: list[Unit]) -> tuple[Projection
     """
     for unit in units:
         unit.check(model.config, SPATIAL)
+    if whole_map:
+        return tuple(_project_map(model, trace, unit) for unit in units)
     projections: list[Projection] = []
     for layer, group in groupby(units, key=lambda unit: unit.layer):
         same, activation = list(group), trace.activation(layer)[0]  # (C, H, W)
@@ -87,3 +92,17 @@ def _project(model: ZFNet, trace: Trace, activation: Tensor, units: list[Unit]) 
         )
         for unit, seed, picture in zip(placed, seeds, pixels, strict=True)
     ]
+
+
+def _project_map(model: ZFNet, trace: Trace, unit: Unit) -> Projection:
+    activation, size = trace.activation(unit.layer)[:1], model.config.input_size
+    seed = torch.zeros_like(activation)
+    seed[:, unit.channel] = activation[:, unit.channel]
+    pixels = model.pullback(trace, unit.layer, seed, rule="deconvnet")[0].permute(1, 2, 0)  # (224, 224, 3)
+    return Projection(
+        unit=Unit(unit.layer, unit.channel),
+        position=None,
+        activation=float(seed.sum()),
+        box=(0, 0, size, size),
+        pixels=np.ascontiguousarray(pixels.cpu().numpy()),
+    )

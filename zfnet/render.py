@@ -7,6 +7,7 @@ that does not say so.
 
 import io
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -15,17 +16,21 @@ from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ReceptiveField
 
 # Anchors, dark to light and evenly spaced, of viridis and inferno by Smith, van der Walt and Firing (CC0), of a plain
-# grey scale, and of a blue-white-red scale with equal lightness on both sides of its neutral middle.
+# grey scale, of a blue-white-red scale with equal lightness on both sides of its neutral middle, and of a
+# brown-white-green one for weights, so that nobody takes them for activations.
 COLORMAPS: dict[str, tuple[str, ...]] = {
     "viridis": ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"),
     "inferno": ("000004", "1f0c48", "550f6d", "88226a", "ba3655", "e35933", "f98e09", "f9cb35", "fcffa4"),
     "grey": ("000000", "ffffff"),
     "diverging": ("1f3f8f", "4f7cc4", "9dbfe6", "f7f7f7", "efac96", "c9594a", "831c2b"),
+    "weights": ("543005", "9a6a1f", "dfc27d", "f7f7f7", "80cdc1", "248b83", "003c30"),
 }
 UNSIGNED = ("viridis", "inferno", "grey")
 _BOX_COLOURS = ((255, 255, 255), (214, 39, 40))
 _BLOCKS = {"convolution": "#3b528b", "pooling": "#9fb3d1", "fully connected": "#21918c"}
 _MARKED = "#e4572e"
+_MARGIN = 3
+_CHOSEN, _ARRIVING = "#3b8fd9", "#ff8c1a"
 _NAMED_WIDTH = 800
 _FULL_COLOUR = 0.995
 
@@ -43,12 +48,27 @@ def colour(fractions: np.ndarray, colormap: str = "viridis") -> np.ndarray:
     Raises:
         SelectionError: for an unknown colour map.
     """
+    return np.asarray(palette(colormap)[levels(fractions)])
+
+
+def levels(fractions: np.ndarray) -> np.ndarray:
+    """Turn numbers in [0, 1], any shape, into numbers of colours, uint8."""
+    return (fractions * 255).round().astype(np.uint8)
+
+
+@cache
+def palette(colormap: str) -> np.ndarray:
+    """Return the 256 colours of a colour map from lowest to highest, uint8 (256, 3).
+
+    Raises:
+        SelectionError: for an unknown colour map.
+    """
     if colormap not in COLORMAPS:
         raise SelectionError(f"the colour maps are {', '.join(COLORMAPS)}, got {colormap!r}")
     anchors = np.array([tuple(bytes.fromhex(c)) for c in COLORMAPS[colormap]], np.float32)
     steps = np.linspace(0, len(anchors) - 1, 256)
     table = np.stack([np.interp(steps, np.arange(len(anchors)), channel) for channel in anchors.T], 1)
-    return table.round().astype(np.uint8)[(fractions * 255).round().astype(np.uint8)]
+    return table.round().astype(np.uint8)
 
 
 def heat(values: np.ndarray, colormap: str = "viridis", limits: tuple[float, float] | None = None) -> np.ndarray:
@@ -57,10 +77,13 @@ def heat(values: np.ndarray, colormap: str = "viridis", limits: tuple[float, flo
     return colour(normalise(values, low, high), colormap)
 
 
-def signed_heat(values: np.ndarray, limit: float | None = None) -> np.ndarray:
-    """Colour a signed map (H, W): blue below zero, white at zero, red above. Returns uint8 (H, W, 3)."""
+def signed_heat(values: np.ndarray, limit: float | None = None, colormap: str = "diverging") -> np.ndarray:
+    """Colour a signed map (H, W), uint8 (H, W, 3): blue below zero, white at zero, red above.
+
+    Weights have colours of their own, ``colormap="weights"``: brown below zero, green above.
+    """
     peak = float(np.abs(values).max()) if limit is None else limit
-    return colour(normalise(values, -peak, peak) if peak > 0 else np.full(values.shape, 0.5), "diverging")
+    return colour(normalise(values, -peak, peak) if peak > 0 else np.full(values.shape, 0.5), colormap)
 
 
 def signed_pixels(pixels: np.ndarray, limit: float | None = None) -> np.ndarray:
@@ -95,10 +118,10 @@ def enlarge(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def mosaic(tiles: Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
-    """Lay equal tiles (h, w, 3) in rows of ``columns``, each with ``gap`` pixels to its right and below."""
+    """Lay equal tiles (h, w[, 3]) in rows of ``columns``, each with ``gap`` pixels to its right and below."""
     height, width = tiles[0].shape[:2]
     rows = -(-len(tiles) // columns)
-    sheet = np.full((rows * (height + gap), columns * (width + gap), 3), background, np.uint8)
+    sheet = np.full((rows * (height + gap), columns * (width + gap), *tiles[0].shape[2:]), background, np.uint8)
     for i, tile in enumerate(tiles):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         sheet[top : top + height, left : left + width] = tile
@@ -149,6 +172,34 @@ def draw_box(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return np.asarray(picture)
 
 
+def switches(below: np.ndarray, cells: np.ndarray, signal: np.ndarray, side: int = 448) -> np.ndarray:
+    """Draw on a map, in grey, which cells the pooling windows chose, and which of those a signal comes back to.
+
+    Args:
+        below: the map that was pooled, (H, W), not negative. Drawn is the square around the cells that a signal comes
+            back to.
+        cells: the (row, column) that each window chose, int (h, w, 2).
+        signal: what comes back to each window, (h, w), not zero everywhere.
+        side: of the drawing, at most, in pixels.
+
+    Returns:
+        uint8 (S, S, 3): blue dots for chosen cells, orange ones, larger, where a signal arrives.
+    """
+    lit = cells[signal != 0]
+    extent = min(int(np.ptp(lit, axis=0).max()) + 1 + 2 * _MARGIN, *below.shape)
+    top, left = np.clip(lit.min(0) - _MARGIN, 0, np.array(below.shape) - extent).tolist()
+    cut = below[top : top + extent, left : left + extent]
+    sheet = enlarge(colour(normalise(cut, 0, float(below.max())), "grey"), side)
+    factor = len(sheet) // extent
+    picture = Image.fromarray(sheet)
+    draw = ImageDraw.Draw(picture)
+    for some, fill, radius in ((cells[signal == 0], _CHOSEN, factor / 8), (lit, _ARRIVING, factor / 3)):
+        for row, column in (some - (top, left)).tolist():
+            x, y, r = (column + 0.5) * factor, (row + 0.5) * factor, max(radius, 1)
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+    return np.asarray(picture)
+
+
 def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = (960, 240)) -> np.ndarray:
     """Draw the layers as blocks, as high as their maps (square root) and as wide as their channels (logarithm).
 
@@ -182,10 +233,19 @@ def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = 
     return np.asarray(picture)
 
 
-def encode_png(pixels: np.ndarray) -> bytes:
-    """Return a picture, uint8 (H, W, 3), as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+def encode_png(pixels: np.ndarray, colormap: str | None = None) -> bytes:
+    """Return a picture as PNG.
+
+    Args:
+        pixels: uint8 (H, W, 3), or with a ``colormap`` the numbers of its colours, uint8 (H, W), which take a third of
+            the bytes.
+        colormap: what the numbers stand for.
+    """
+    picture, buffer = Image.fromarray(pixels), io.BytesIO()
+    if colormap is not None:
+        picture.putpalette(palette(colormap).tobytes())
+    # The fastest level: the slowest saves a twentieth of the bytes.
+    picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

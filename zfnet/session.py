@@ -10,13 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from zfnet import cam, classification, maximization
+from zfnet import contributions as contributions_
 from zfnet import deconvnet as deconvnet_
+from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
+from zfnet import saliency as saliency_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
@@ -122,13 +126,60 @@ class InferenceSession:
         """Return all channels of a layer; see :func:`zfnet.feature_maps.feature_maps`."""
         return feature_maps_.feature_maps(self.trace(picture, cancel=cancel), layer, rectified=rectified)
 
+    def layer_statistics(
+        self, picture: Image.Image, *, cancel: Cancel | None = None
+    ) -> tuple[feature_maps_.LayerStatistics, ...]:
+        """Return how each layer answers as a whole; see :func:`zfnet.feature_maps.layer_statistics`."""
+        return feature_maps_.layer_statistics(self.trace(picture, cancel=cancel))
+
+    def fixed_limit(self, pictures: Sequence[Image.Image], layer: str, *, cancel: Cancel | None = None) -> float:
+        """Return the end of a scale that holds for all pictures: the 99.9th percentile of a layer over ``pictures``.
+
+        Their traces are not kept.
+        """
+
+        def values(picture: Image.Image) -> np.ndarray:
+            with self._compute(cancel):
+                trace = self._model.trace(self.prepare(picture).to(self._device), layer)
+            return feature_maps_.feature_maps(trace, layer).values
+
+        return feature_maps_.fixed_limit(map(values, pictures), len(pictures))
+
+    def contributions(
+        self, picture: Image.Image, unit: str | Unit, *, top: int = 3, cancel: Cancel | None = None
+    ) -> contributions_.Contributions:
+        """Return the parts of one value; see :func:`zfnet.contributions.contributions`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return contributions_.contributions(self._model, trace, Unit.parse(unit), top=top)
+
     def deconvnet(
-        self, picture: Image.Image, units: Sequence[str | Unit], *, cancel: Cancel | None = None
+        self,
+        picture: Image.Image,
+        units: Sequence[str | Unit],
+        *,
+        whole_map: bool = False,
+        cancel: Cancel | None = None,
     ) -> tuple[deconvnet_.Projection, ...]:
         """Return the projection of each unit, such as ``conv5:17``; see :func:`zfnet.deconvnet.deconvnet`."""
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
-            return deconvnet_.deconvnet(self._model, trace, [Unit.parse(unit) for unit in units])
+            parsed = [Unit.parse(unit) for unit in units]
+            return deconvnet_.deconvnet(self._model, trace, parsed, whole_map=whole_map)
+
+    def descent(self, picture: Image.Image, unit: str | Unit, *, cancel: Cancel | None = None) -> descent_.Descent:
+        """Return every operation from a unit to the pixels; see :func:`zfnet.descent.descent`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return descent_.descent(self._model, trace, Unit.parse(unit))
+
+    def saliency(
+        self, picture: Image.Image, unit: str | Unit, *, method: str = "gradient", cancel: Cancel | None = None
+    ) -> saliency_.Saliency:
+        """Return how each pixel moves a unit, such as ``fc8:207``; see :func:`zfnet.saliency.saliency`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return saliency_.saliency(self._model, trace, Unit.parse(unit), method=method)
 
     def class_activation(
         self,

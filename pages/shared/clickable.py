@@ -1,52 +1,60 @@
-"""A picture made of cells that can be clicked, reached by the arrow keys, and read aloud."""
+"""A mosaic of tiles that can be clicked, reached by the arrow keys, and read aloud."""
 
 import base64
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-_HTML = """
-<div class="picture"><img alt=""><div class="cells" role="group"></div></div>
-"""
+_HTML = """<div class="tiles" role="group"></div>"""
 
+# The tiles are cut from one sheet, so that they can stand in as many columns as there is room for.
 _CSS = """
-.picture { position: relative; line-height: 0; }
-img { width: 100%; border-radius: 4px; }
-.cells { position: absolute; inset: 0; display: grid; }
-button { all: unset; cursor: pointer; min-width: 0; min-height: 0; }
-button:hover { box-shadow: inset 0 0 0 2px var(--st-text-color); }
-button:focus-visible { box-shadow: inset 0 0 0 3px var(--st-link-color), inset 0 0 0 4px #fff; }
-button[aria-pressed="true"] { box-shadow: inset 0 0 0 3px var(--st-primary-color), inset 0 0 0 4px #fff; }
+.tiles { display: grid; gap: var(--gap); justify-content: start;
+  grid-template-columns: repeat(auto-fill, var(--width)); }
+button { all: unset; cursor: pointer; border-radius: 3px; width: var(--width); height: var(--height);
+  background-image: var(--sheet); background-size: var(--size); image-rendering: var(--rendering); }
+button:hover { box-shadow: 0 0 0 2px var(--st-text-color); }
+button:focus-visible { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-link-color); }
+button[aria-pressed="true"] { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-primary-color); }
 """
 
-# The cells are real buttons, of which one is in the tab order; the arrow keys move it (the "roving tabindex" pattern of
+# The tiles are real buttons, of which one is in the tab order; the arrow keys move it (the "roving tabindex" pattern of
 # WAI-ARIA).
 _JS = """
 export default function ({ parentElement, data, setTriggerValue }) {
-  const image = parentElement.querySelector("img");
-  const cells = parentElement.querySelector(".cells");
-  if (image.src !== data.src) image.src = data.src;
-  image.alt = data.alt;
-  cells.setAttribute("aria-label", data.alt);
-  cells.style.gridTemplateColumns = `repeat(${data.columns}, minmax(0, 1fr))`;
-  cells.style.gridTemplateRows = `repeat(${Math.ceil(data.labels.length / data.columns)}, minmax(0, 1fr))`;
-  while (cells.children.length > data.labels.length) cells.lastChild.remove();
-  while (cells.children.length < data.labels.length) {
+  const tiles = parentElement.querySelector(".tiles");
+  const [width, height] = data.tile;
+  const rows = Math.ceil(data.labels.length / data.columns);
+  const look = {
+    width: `${width}px`,
+    height: `${height}px`,
+    sheet: `url(${data.sheet})`,
+    size: `${data.columns * width}px ${rows * height}px`,
+    rendering: data.smooth ? "auto" : "pixelated",
+    gap: `${data.gap}px`,
+  };
+  for (const [name, value] of Object.entries(look)) tiles.style.setProperty(`--${name}`, value);
+  tiles.setAttribute("aria-label", data.alt);
+  while (tiles.children.length > data.labels.length) tiles.lastChild.remove();
+  while (tiles.children.length < data.labels.length) {
     const button = document.createElement("button");
     button.type = "button";
-    cells.append(button);
+    tiles.append(button);
   }
-  const buttons = [...cells.children];
+  const buttons = [...tiles.children];
   const home = Math.max(data.selected, 0);
   buttons.forEach((button, i) => {
+    const left = (i % data.columns) * width, top = Math.floor(i / data.columns) * height;
+    button.style.backgroundPosition = `${-left}px ${-top}px`;
     button.title = data.labels[i];
     button.setAttribute("aria-label", data.labels[i]);
     button.setAttribute("aria-pressed", String(i === data.selected));
     button.tabIndex = i === home ? 0 : -1;
     button.onclick = () => setTriggerValue("click", i);
   });
-  cells.onkeydown = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: data.columns, ArrowUp: -data.columns }[event.key];
+  tiles.onkeydown = (event) => {
+    const columns = getComputedStyle(tiles).gridTemplateColumns.split(" ").length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
     const from = buttons.indexOf(event.target);
     const to = buttons[from + step];
     if (step === undefined || !to) return;
@@ -63,25 +71,32 @@ _component = st.components.v2.component("zfnet.clickable", html=_HTML, css=_CSS,
 
 
 def clickable(
-    png: bytes,
+    sheet: bytes,
     labels: Sequence[str],
     columns: int,
     *,
+    tile: tuple[int, int],
     key: str,
     alt: str,
     on_click: Callable[[int], None],
     selected: int = -1,
+    smooth: bool = False,
+    gap: int = 3,
 ) -> None:
-    """Show a mosaic whose cells can be chosen.
+    """Show a mosaic whose tiles can be chosen.
 
     Args:
-        png: the encoded mosaic, made of equal cells in rows of ``columns``.
-        labels: what each cell is, in order; shown on hover and read by screen readers.
-        columns: cells in a row.
+        sheet: the encoded tiles, equal and without gaps, in rows of ``columns``. On the page, they stand in as many
+            columns as there is room for.
+        labels: what each tile is, in order; shown on hover and read by screen readers.
+        columns: tiles in a row of the sheet.
+        tile: width and height of a tile on the page, in CSS pixels.
         key: the widget's key.
-        alt: what the whole picture shows.
-        on_click: called with the number of the chosen cell, before the page runs again.
-        selected: the cell to be framed, -1 for none.
+        alt: what the whole mosaic shows.
+        on_click: called with the number of the chosen tile, before the page runs again.
+        selected: the tile to be framed, -1 for none.
+        smooth: for photographs, and for tiles that are drawn smaller than they are; else pixels are repeated.
+        gap: between tiles on the page, in CSS pixels.
     """
 
     def clicked() -> None:
@@ -89,6 +104,19 @@ def clickable(
         if index is not None:
             on_click(int(index))
 
-    source = "data:image/png;base64," + base64.b64encode(png).decode()
-    data = {"src": source, "alt": alt, "labels": list(labels), "columns": columns, "selected": selected}
+    data = {
+        "sheet": data_url(sheet),
+        "alt": alt,
+        "labels": list(labels),
+        "columns": columns,
+        "tile": tile,
+        "selected": selected,
+        "smooth": smooth,
+        "gap": gap,
+    }
     _component(key=key, data=data, on_click_change=clicked)
+
+
+def data_url(png: bytes) -> str:
+    """Return a picture as an address that holds it whole."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -23,10 +23,10 @@ from pages.shared.state import (
 from pages.shared.texts import LANGUAGES
 from pages.shared.widgets import answer, choose, class_name
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
-from zfnet.geometry import SPATIAL, shapes
+from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
 
-_STRIP_COLUMNS = 5
+_STRIP_COLUMNS, _STRIP_TILE = 5, 45
 # Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 3.5rem 2.5rem 2rem; }
@@ -112,6 +112,8 @@ def _pictures() -> None:
         strip(tuple(names), _STRIP_COLUMNS, shown),
         [sent[n].name if n in sent else samples()[n].title(language) for n in names],
         _STRIP_COLUMNS,
+        tile=(_STRIP_TILE, _STRIP_TILE),
+        smooth=True,
         key="pictures",
         alt=t("frame.strip_alt", samples=len(samples()), uploads=len(sent)),
         on_click=lambda i: select(image=names[i], crop="centre"),
@@ -150,7 +152,7 @@ def _unit() -> None:
     backend, current = session(), view()
     layer = selection().layer
     strongest = ranking(backend, current, layer).channels[0]
-    choose(st.selectbox, "layer", t("frame.layer"), options=list(SPATIAL))
+    choose(st.selectbox, "layer", t("frame.layer"), options=list(LAYERS))
     choose(
         st.selectbox,
         "channel",

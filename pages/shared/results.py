@@ -5,7 +5,7 @@ function computes for
 the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,17 +14,23 @@ import streamlit as st
 from PIL import Image, ImageOps
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
 
-from zfnet import InferenceSession, Unit, render
+from pages.shared.pictures import sample_picture, samples
+from zfnet import InferenceSession, Unit, crop, render
 from zfnet.classification import Classification
+from zfnet.feature_maps import LayerStatistics
 from zfnet.gallery import Premade, read_gallery
-from zfnet.geometry import receptive_field
+from zfnet.geometry import receptive_field, shapes
 from zfnet.images import digest
 
-TILE = 112
 THUMBNAIL = 96
 SIDE = 448
+# Tiles of a mosaic are at least this wide on the page; a map of 14 cells becomes 56 pixels.
+TILE = 48
+_BINS = 32
+# Digits after the point wherever a value of a map is told, so that what is told in two places is the same.
+DIGITS = 4
 
-_cached = st.cache_data(
+cached = st.cache_data(
     max_entries=4000,
     max_size=256 * 2**20,
     show_spinner=False,
@@ -49,39 +55,66 @@ def abandoned() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How maps are coloured: after or before ReLU, on a scale of their own or of their layer, in which colours."""
+    """How maps are coloured: after or before ReLU, on a scale of ``SCALES``, in which colours."""
 
     rectified: bool = True
     scale: str = "map"
     colormap: str = "viridis"
 
-    def limits(self, own: np.ndarray, layer: np.ndarray) -> tuple[float, float]:
-        """Return the values at both ends of the colours: from zero after ReLU, symmetric about zero before."""
-        values = own if self.scale == "map" else layer
-        peak = float(values.max() if self.rectified else np.abs(values).max())
-        return (0.0 if self.rectified else -peak, peak)
+    @property
+    def colours(self) -> str:
+        """Return the colour map: values before ReLU have a sign."""
+        return self.colormap if self.rectified else "diverging"
 
-    def colour(self, values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-        """Colour a map (H, W), uint8 (H, W, 3)."""
-        return render.heat(values, self.colormap, limits) if self.rectified else render.signed_heat(values, limits[1])
+    def ends(self, maps: np.ndarray, fixed: Callable[[], float]) -> np.ndarray:
+        """Return the value of full colour for every map of a layer (C, H, W), shaped (C, 1, 1)."""
+        own = (maps if self.rectified else np.abs(maps)).max((1, 2), keepdims=True)
+        return own if self.scale == "map" else np.full_like(own, fixed() if self.scale == "fixed" else own.max())
+
+    def levels(self, maps: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return the colours of maps by number, uint8: from zero after ReLU, symmetric about zero before."""
+        fractions = maps / np.where(ends > 0, ends, 1)
+        return render.levels(np.clip(fractions if self.rectified else 0.5 + fractions / 2, 0, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The channels of a layer by falling maximum, and each channel's maximum on this picture."""
+    """The channels of a layer in an order, and each channel's maximum, mean and sparsity on this picture."""
 
     channels: tuple[int, ...]
     peaks: tuple[float, ...]
-
-    @property
-    def silent(self) -> int:
-        """Return how many channels do not respond at all."""
-        return sum(peak <= 0 for peak in self.peaks)
+    means: tuple[float, ...]
+    sparsities: tuple[float, ...]
+    silent: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class MapPictures:
-    """One map alone and on the picture, with the values at both ends of the colours."""
+    """One map alone and on the picture: its values, where colours end, and how often values occur.
+
+    ``histogram`` has (from, to, count) for values above zero, or for all of them before ReLU.
+    """
+
+    map: bytes
+    overlay: bytes
+    values: np.ndarray
+    end: float
+    histogram: tuple[tuple[float, float, int], ...]
+
+    @property
+    def low(self) -> float:
+        """Return the smallest value."""
+        return float(self.values.min())
+
+    @property
+    def high(self) -> float:
+        """Return the largest value."""
+        return float(self.values.max())
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMapPictures:
+    """The evidence for a class alone and on the picture, with its smallest and its largest value."""
 
     map: bytes
     overlay: bytes
@@ -89,37 +122,38 @@ class MapPictures:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectionPictures:
-    """One projection: where it looked, the input patch and the projected patch at one scale.
-
-    ``tile`` is the projected patch made square by what lies beside it. Colours are full at ± ``limit``.
-    """
-
-    position: tuple[int, int] | None
-    activation: float
-    box: tuple[int, int, int, int]
-    boxed: bytes
-    tile: bytes
-    input_patch: bytes
-    patch: bytes
-    limit: float
-
-
-@_cached
+@cached
 def classification(session: InferenceSession, view: Image.Image, head: str) -> Classification:
     """Return the top five of a head."""
     return session.classify(view, top=5, head=head, cancel=abandoned)
 
 
-@_cached
-def ranking(session: InferenceSession, view: Image.Image, layer: str) -> Ranking:
-    """Rank the channels of a layer by their strongest response to the view."""
+@cached
+def ranking(session: InferenceSession, view: Image.Image, layer: str, order: str = "maximum") -> Ranking:
+    """Rank the channels of a layer by their response to the view."""
     maps = session.feature_maps(view, layer, cancel=abandoned)
-    return Ranking(tuple(map(int, maps.ranked())), tuple(map(float, maps.values.max((1, 2)))))
+    return Ranking(
+        channels=tuple(maps.ranked(order).tolist()),
+        peaks=tuple(maps.maximum.tolist()),
+        means=tuple(maps.mean.tolist()),
+        sparsities=tuple(maps.sparsity.tolist()),
+        silent=frozenset(np.flatnonzero(maps.silent).tolist()),
+    )
 
 
-@_cached
+@cached
+def statistics(session: InferenceSession, view: Image.Image) -> tuple[LayerStatistics, ...]:
+    """Return how each layer answers the view as a whole."""
+    return session.layer_statistics(view, cancel=abandoned)
+
+
+@cached
+def fixed_limit(session: InferenceSession, layer: str) -> float:
+    """Return where the fixed scale of a layer ends: the same for every picture."""
+    return session.fixed_limit([crop(sample_picture(name)) for name in samples()], layer, cancel=abandoned)
+
+
+@cached
 def mosaic(
     session: InferenceSession,
     view: Image.Image,
@@ -129,50 +163,45 @@ def mosaic(
     columns: int,
     look: Look,
 ) -> bytes:
-    """Lay the maps of several channels in one picture."""
-    values = session.feature_maps(view, layer, rectified=look.rectified, cancel=abandoned).values
-    tiles = []
-    for channel in channels:
-        limits = look.limits(values[channel], values)
-        tiles.append(render.enlarge(look.colour(values[channel], limits), TILE))
-    return render.encode_png(render.mosaic(tiles, columns))
+    """Lay the maps of several channels in one sheet, in their own size and without gaps."""
+    maps = session.feature_maps(view, layer, rectified=look.rectified, cancel=abandoned).values
+    levels = look.levels(maps, look.ends(maps, lambda: fixed_limit(session, layer)))
+    return render.encode_png(render.mosaic(list(levels[list(channels)]), columns, gap=0), look.colours)
 
 
-@_cached
+@cached
+def heights(session: InferenceSession, view: Image.Image, layer: str, *, rectified: bool) -> tuple[float, ...]:
+    """Return the values of a fully connected layer."""
+    values = session.feature_maps(view, layer, rectified=rectified, cancel=abandoned).values
+    return tuple(values.ravel().tolist())
+
+
+def tile(session: InferenceSession, layer: str) -> int:
+    """Return the side of a layer's tiles on the page: a multiple of the map's own, or half of it, but not too small."""
+    side = shapes(session.info.config)[layer][1]
+    return side // 2 if side >= 2 * TILE else side * -(-TILE // side)
+
+
+@cached
 def feature_map(session: InferenceSession, view: Image.Image, unit: Unit, look: Look) -> MapPictures:
     """Show one channel's map, alone and on the view."""
-    values = session.feature_maps(view, unit.layer, rectified=look.rectified, cancel=abandoned).values
-    own = values[unit.channel]
-    limits = look.limits(own, values)
+    maps = session.feature_maps(view, unit.layer, rectified=look.rectified, cancel=abandoned).values
+    own = maps[unit.channel]
+    ends = look.ends(maps, lambda: fixed_limit(session, unit.layer))
+    end = float(ends[unit.channel, 0, 0])
     placed = render.place(own, receptive_field(session.info.config, unit.layer))
+    counted = own[own > 0] if look.rectified else own.ravel()
+    counts, edges = np.histogram(counted, _BINS) if counted.size else (np.zeros(0, int), np.zeros(1))
     return MapPictures(
-        map=_large(look.colour(own, limits)),
-        overlay=_large(render.overlay(np.asarray(view), render.normalise(placed, 0, limits[1]), look.colormap)),
-        low=float(own.min()),
-        high=float(own.max()),
+        map=render.encode_png(look.levels(own, ends[unit.channel]), look.colours),
+        overlay=large(render.overlay(np.asarray(view), render.normalise(placed, 0, end), look.colormap)),
+        values=own,
+        end=end,
+        histogram=tuple(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)),
     )
 
 
-@_cached
-def projection(session: InferenceSession, view: Image.Image, unit: Unit) -> ProjectionPictures:
-    """Project one unit and cut out what it looked at."""
-    (found,) = session.deconvnet(view, [unit], cancel=abandoned)
-    pixels = np.asarray(view)
-    shown, limit = render.projection(found.pixels, found.box)
-    top, left, bottom, right = found.box if found.position else (0, 0, *pixels.shape[:2])
-    return ProjectionPictures(
-        position=found.position,
-        activation=found.activation,
-        box=found.box,
-        boxed=_large(render.draw_box(pixels, found.box) if found.position else pixels),
-        tile=_large(_square(shown, found.box)),
-        input_patch=_large(pixels[top:bottom, left:right]),
-        patch=_large(shown[top:bottom, left:right]),
-        limit=limit,
-    )
-
-
-@_cached
+@cached
 def class_map(
     session: InferenceSession,
     view: Image.Image,
@@ -181,34 +210,34 @@ def class_map(
     head: str,
     colormap: str,
     opacity: float,
-) -> MapPictures:
+) -> ClassMapPictures:
     """Show the Grad-CAM of one class at conv5, alone and on the view; where it is zero, alone before its ReLU."""
     (found,) = session.class_activation(view, [class_index], head=head, rectified=False, cancel=abandoned)
     low, high = float(found.values.min()), float(found.values.max())
     evidence = np.maximum(found.values, 0)
     placed = render.place(evidence, receptive_field(session.info.config, found.layer))
-    return MapPictures(
-        map=_large(render.heat(evidence, colormap) if high > 0 else render.signed_heat(found.values)),
-        overlay=_large(render.overlay(np.asarray(view), render.normalise(placed, 0, high), colormap, opacity)),
+    return ClassMapPictures(
+        map=large(render.heat(evidence, colormap) if high > 0 else render.signed_heat(found.values)),
+        overlay=large(render.overlay(np.asarray(view), render.normalise(placed, 0, high), colormap, opacity)),
         low=low,
         high=max(high, 0.0),
     )
 
 
-@_cached
+@cached
 def strip(ids: tuple[str, ...], columns: int, _pictures: Sequence[Image.Image]) -> bytes:
     """Lay small versions of pictures, known by their ids, in one picture."""
     tiles = [np.asarray(ImageOps.fit(picture, (THUMBNAIL, THUMBNAIL))) for picture in _pictures]
-    return render.encode_png(render.mosaic(tiles, columns, gap=4, background=244))
+    return render.encode_png(render.mosaic(tiles, columns, gap=0))
 
 
-@_cached
+@cached
 def diagram(session: InferenceSession, layer: str, size: tuple[int, int]) -> bytes:
     """Draw the network to scale in a picture of (width, height), with one layer marked."""
     return render.encode_png(render.diagram(session.architecture(), layer, size))
 
 
-@_cached
+@cached
 def colour_bar(colormap: str) -> bytes:
     """Draw a colour map from its lowest colour at the left to its highest."""
     return render.encode_png(render.colour(np.linspace(0, 1, 1024, dtype=np.float32)[None].repeat(16, 0), colormap))
@@ -222,13 +251,6 @@ def premade(session: InferenceSession, unit: Unit) -> Premade | None:
 _gallery = cache(read_gallery)
 
 
-def _square(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Cut out the smallest square within the picture that holds a box; the whole picture for an empty box."""
-    top, left, bottom, right = box
-    side = max(bottom - top, right - left) or len(pixels)
-    top, left = min(top, len(pixels) - side), min(left, len(pixels) - side)
-    return pixels[top : top + side, left : left + side]
-
-
-def _large(pixels: np.ndarray) -> bytes:
+def large(pixels: np.ndarray) -> bytes:
+    """Return a picture enlarged by repeating pixels, as PNG."""
     return render.encode_png(render.enlarge(pixels, SIDE))

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from pages.shared.texts import LANGUAGES
+from zfnet.feature_maps import ORDERS
 from zfnet.images import CROP_MODES
 from zfnet.render import UNSIGNED
 
-SCALES = ("map", "layer")
+SCALES = ("map", "layer", "fixed")
+# What a projection begins with: one cell, the nine strongest units of the layer, or the whole map.
+STARTS = ("cell", "nine", "map")
 _DIGEST = re.compile(r"sha256-[0-9a-f]{64}")
 
 
@@ -27,8 +30,11 @@ class Selection:
     rectified: bool = True
     class_index: int | None = None
     head: str = "fc"
+    order: str = "maximum"
+    hide_silent: bool = False
     scale: str = "map"
     colormap: str = "viridis"
+    start: str = "cell"
     seed: int = 0
     language: str = "en"
 
@@ -44,8 +50,11 @@ class Selection:
             "rectified": str(int(self.rectified)),
             "class": "auto" if self.class_index is None else str(self.class_index),
             "head": self.head,
+            "order": self.order,
+            "hide": str(int(self.hide_silent)),
             "scale": self.scale,
             "colours": self.colormap,
+            "start": self.start,
             "seed": str(self.seed),
             "lang": self.language,
         }
@@ -91,8 +100,11 @@ def from_query(
         "rectified": ("rectified", lambda t: _choice(t, ("0", "1"), "1") == "1"),
         "class": ("class_index", lambda t: _index(t, limits.classes)),
         "head": ("head", lambda t: _choice(t, limits.heads, default.head)),
+        "order": ("order", lambda t: _choice(t, tuple(ORDERS), default.order)),
+        "hide": ("hide_silent", lambda t: _choice(t, ("0", "1"), "0") == "1"),
         "scale": ("scale", lambda t: _choice(t, SCALES, default.scale)),
         "colours": ("colormap", lambda t: _choice(t, UNSIGNED, default.colormap)),
+        "start": ("start", lambda t: _choice(t, STARTS, default.start)),
         "seed": ("seed", lambda t: _index(t, 2**31) or 0),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
     }

@@ -11,7 +11,7 @@ from pages.shared import results, texts
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
 from pages.shared.selection import Correction, Limits, Selection, from_query
 from zfnet import InvalidImageError, crop
-from zfnet.geometry import SPATIAL, shapes
+from zfnet.geometry import LAYERS, shapes
 
 # Decoded, a picture of 4:3 takes up to 7 MB: a visitor holds at most some 60 MB.
 MAX_UPLOADS = 8
@@ -46,7 +46,7 @@ def _read_address() -> None:
     default = Selection(image=next(iter(samples())), language=browser_language())
     info = results.session().info
     limits = Limits(
-        shapes={name: shape for name, shape in shapes(info.config).items() if name in SPATIAL},
+        shapes={name: shape for name, shape in shapes(info.config).items() if name in LAYERS},
         classes=info.config.num_classes,
         heads=info.heads,
         samples=tuple(samples()),

@@ -26,12 +26,22 @@ def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "
         place: tells two widgets for one field apart.
         **options: what the widget takes besides.
     """
-    key = f"choose_{field}{place}"
     value = getattr(selection(), field)
+
+    def change(chosen: Any) -> None:
+        select(**{field: chosen})
+
+    controlled(widget, label, key=f"choose_{field}{place}", value=value, change=change, **options)
+
+
+def controlled(
+    widget: Callable[..., Any], label: str, *, key: str, value: object, change: Callable[[Any], None], **options: Any
+) -> None:
+    """Show a widget with a value; ``change`` is called with another one when somebody chooses it."""
     # Set even if it is equal: the browser may have missed the last run, which a click cut short, and would then send
     # the widget's default back as if somebody had chosen it.
     st.session_state[key] = value
-    widget(label, key=key, on_change=lambda: select(**{field: st.session_state[key]}), **options)
+    widget(label, key=key, on_change=lambda: change(st.session_state[key]), **options)
 
 
 def choose_colours() -> None:
@@ -55,17 +65,6 @@ def picture(png: bytes, alt: str, caption: str | None = None) -> None:
 def pixels(place: DeltaGenerator, image: np.ndarray, alt: str) -> None:
     """Show pixels, uint8 (H, W, 3), in a place of their own."""
     place.image(image, alt=alt, width="stretch", output_format="PNG")
-
-
-def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:
-    """Draw values against their number; ``axes`` are the names of the horizontal and the vertical one."""
-    # Imported only where something is drawn: it takes a while.
-    import plotly.graph_objects as go
-
-    figure = go.Figure(go.Scatter(y=values, mode="lines"))
-    figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0})
-    figure.update_layout(xaxis_title=axes[0], yaxis_title=axes[1])
-    st.plotly_chart(figure, alt=alt)
 
 
 def every(seconds: float) -> Callable[[], bool]:

@@ -1,0 +1,94 @@
+"""Charts that are hovered: curves, histograms, bars."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from zfnet.render import palette
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_PLAIN, _CHOSEN = "#3b528b", "#e4572e"
+
+
+def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:
+    """Draw values against their number; ``axes`` are the names of the horizontal and the vertical one."""
+    _show(_figure("Scatter", axes, y=values, mode="lines"), alt)
+
+
+def histogram(bins: Sequence[tuple[float, float, int]], ends: tuple[float, float], colours: str, **words: Any) -> None:
+    """Draw how often values occur, each bar in the colour that its values have in the map.
+
+    Args:
+        bins: (from, to, count).
+        ends: the values of the lowest and the highest colour.
+        colours: the colour map.
+        **words: ``axes`` and ``alt``, as for ``curve``.
+    """
+    low, high = ends
+    middles = np.array([(start + end) / 2 for start, end, _ in bins])
+    levels = np.clip((middles - low) / ((high - low) or 1) * 255, 0, 255).astype(int)
+    figure = _figure(
+        "Bar",
+        words["axes"],
+        x=middles,
+        y=[count for *_, count in bins],
+        width=[end - start for start, end, _ in bins],
+        marker_color=[f"rgb{tuple(rgb)}" for rgb in palette(colours)[levels].tolist()],
+        marker_line={"width": 0.5, "color": "#888888"},
+    )
+    _show(figure, words["alt"], height=160)
+
+
+def bars(
+    values: Sequence[float],
+    *,
+    labels: Sequence[str],
+    selected: int,
+    axes: tuple[str, str],
+    alt: str,
+    key: str,
+    on_click: Callable[[int], None],
+) -> None:
+    """Draw a bar for each value, which can be clicked; ``on_click`` is called with its number."""
+
+    def clicked() -> None:
+        points = st.session_state[key].selection.points
+        if points:
+            on_click(int(points[0]["point_index"]))
+
+    colours = [_CHOSEN if i == selected else _PLAIN for i in range(len(values))]
+    # Logits are often all below zero: bars would hang, the longest for the weakest.
+    base = min(values) if max(values) <= 0 else 0.0
+    figure = _figure(
+        "Bar",
+        axes,
+        x=list(range(len(values))),
+        y=[value - base for value in values],
+        base=base,
+        marker_color=colours,
+        customdata=labels,
+        text=[f"{value:.4f}" for value in values],
+    )
+    figure.update_traces(hovertemplate="%{customdata}: %{text}<extra></extra>", textposition="none")
+    figure.update_traces(marker_line_width=0)
+    figure.update_layout(bargap=0.1, dragmode=False, clickmode="event+select")
+    figure.update_traces(selected_marker_opacity=1, unselected_marker_opacity=1)
+    figure.update_xaxes(showticklabels=False)
+    _show(figure, alt, height=340, key=key, on_select=clicked, selection_mode="points")
+
+
+def _figure(kind: str, axes: tuple[str, str], **trace: Any) -> "go.Figure":
+    # Imported only where something is drawn: it takes a while.
+    import plotly.graph_objects as go
+
+    figure = go.Figure(getattr(go, kind)(**trace))
+    return figure.update_layout(xaxis_title=axes[0], yaxis_title=axes[1])
+
+
+def _show(figure: "go.Figure", alt: str, *, height: int = 220, **options: Any) -> None:
+    figure.update_layout(height=height, margin={"l": 0, "r": 0, "t": 8, "b": 0})
+    st.plotly_chart(figure, alt=alt, config={"displayModeBar": False}, **options)

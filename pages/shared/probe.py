@@ -1,0 +1,163 @@
+"""A map that tells the value under the pointer, beside the picture in which that cell's receptive field is framed."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+
+from pages.shared.clickable import data_url
+from zfnet.geometry import ReceptiveField
+
+_HTML = """<div class="panes"></div><output aria-live="polite"></output>"""
+
+_CSS = """
+.panes { display: flex; flex-wrap: wrap; gap: 12px; }
+figure { flex: 1 1 200px; margin: 0; max-width: 448px; }
+figcaption { font-size: 0.8rem; opacity: 0.75; margin-top: 4px; }
+.pane { position: relative; line-height: 0; cursor: crosshair; touch-action: manipulation; overflow: hidden; }
+.pane:focus-visible { outline: 3px solid var(--st-link-color); outline-offset: 1px; }
+img { width: 100%; border-radius: 3px; }
+.mark { position: absolute; box-sizing: border-box; pointer-events: none; }
+.mark.pointed { box-shadow: 0 0 0 1px #fff, 0 0 0 2px #d62728; }
+.mark.kept { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-primary-color); }
+output { display: block; min-height: 1.5em; margin-top: 4px; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+"""
+
+# One cell is under the pointer or reached by the arrow keys, another may be kept by a click. Both are marked in every
+# pane: in a map as the cell itself, in a picture as its receptive field.
+_JS = """
+export default function ({ parentElement, data, setTriggerValue }) {
+  const box = parentElement.querySelector(".panes"), said = parentElement.querySelector("output");
+  const [rows, columns] = data.shape, field = data.field;
+  const bytes = Uint8Array.from(atob(data.values), (c) => c.charCodeAt(0));
+  const values = new Float32Array(bytes.buffer);
+  const clamp = (x, end) => Math.min(Math.max(x, 0), end - 1);
+  const span = (cell) => [field.start + cell * field.jump, field.start + cell * field.jump + field.size]
+    .map((x) => Math.min(Math.max(x, 0), data.side));
+  const place = ([row, column], seen) => {
+    const [t, b] = seen ? span(row) : [row, row + 1], [l, r] = seen ? span(column) : [column, column + 1];
+    const [h, w] = seen ? [data.side, data.side] : [rows, columns];
+    return { top: t / h, left: l / w, height: (b - t) / h, width: (r - l) / w };
+  };
+  const nearest = (fraction, cells, seen) => seen
+    ? clamp(Math.round((fraction * data.side - 0.5 - field.start - (field.size - 1) / 2) / field.jump), cells)
+    : clamp(Math.floor(fraction * cells), cells);
+  const tell = (cell) => {
+    const [row, column] = cell, [top, bottom] = span(row), [left, right] = span(column);
+    const value = values[row * columns + column].toFixed(data.digits);
+    const known = { row, column, value, top, left, bottom: bottom - 1, right: right - 1 };
+    return data.told.replace(/\\{(\\w+)\\}/g, (_, name) => known[name]);
+  };
+  const mark = (name, cell) => panes.forEach(({ pane, seen }) => {
+    const div = pane.querySelector("." + name);
+    div.hidden = !cell;
+    if (!cell) return;
+    for (const [side, share] of Object.entries(place(cell, seen))) div.style[side] = `${100 * share}%`;
+  });
+  const point = (cell) => {
+    parentElement.cell = cell;
+    mark("pointed", cell);
+    said.textContent = cell || data.kept ? tell(cell || data.kept) : "";
+  };
+  while (box.children.length > data.panes.length) box.lastChild.remove();
+  while (box.children.length < data.panes.length) {
+    const figure = document.createElement("figure");
+    figure.innerHTML = `<div class="pane" tabindex="0" role="group"><img><div class="mark kept" hidden></div>
+      <div class="mark pointed" hidden></div></div><figcaption></figcaption>`;
+    box.append(figure);
+  }
+  const panes = data.panes.map((given, i) => {
+    const figure = box.children[i], pane = figure.querySelector(".pane"), image = pane.querySelector("img");
+    if (image.getAttribute("src") !== given.src) image.src = given.src;
+    image.alt = given.alt;
+    image.style.imageRendering = given.smooth ? "auto" : "pixelated";
+    pane.setAttribute("aria-label", data.help);
+    figure.querySelector("figcaption").textContent = given.caption;
+    const under = (event) => {
+      const frame = pane.getBoundingClientRect();
+      return [nearest((event.clientY - frame.top) / frame.height, rows, given.seen),
+        nearest((event.clientX - frame.left) / frame.width, columns, given.seen)];
+    };
+    pane.onpointermove = (event) => point(under(event));
+    pane.onpointerleave = () => point(null);
+    pane.onclick = (event) => setTriggerValue("click", under(event));
+    pane.onblur = () => point(null);
+    pane.onkeydown = (event) => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      const from = parentElement.cell || data.kept || [rows >> 1, columns >> 1];
+      if (step) point([clamp(from[0] + step[0], rows), clamp(from[1] + step[1], columns)]);
+      else if (event.key === "Enter" || event.key === " ") setTriggerValue("click", from);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    return { pane, seen: given.seen };
+  });
+  mark("kept", data.kept);
+  point(null);
+}
+"""
+
+_component = st.components.v2.component("zfnet.probe", html=_HTML, css=_CSS, js=_JS)
+
+
+def pane(png: bytes, alt: str, caption: str, *, seen: bool, smooth: bool = False) -> dict[str, object]:
+    """Return one picture of a probe.
+
+    Args:
+        png: the picture.
+        alt: what it shows.
+        caption: what stands below it.
+        seen: whether it is what the network sees, in which receptive fields are framed; else it is the map itself.
+        smooth: enlarge it smoothly, as a photograph; else by repeating pixels.
+    """
+    return {"src": data_url(png), "alt": alt, "caption": caption, "seen": seen, "smooth": smooth}
+
+
+def probe(
+    values: np.ndarray,
+    panes: Sequence[Mapping[str, object]],
+    *,
+    field: ReceptiveField,
+    side: int,
+    told: str,
+    help: str,
+    key: str,
+    on_click: Callable[[tuple[int, int]], None],
+    kept: tuple[int, int] | None = None,
+    digits: int = 4,
+) -> None:
+    """Show pictures of one map in which a cell is pointed at, and chosen by a click or by Enter.
+
+    Args:
+        values: the map, float32 (H, W).
+        panes: what ``pane`` returns.
+        field: the receptive field of the map's layer.
+        side: of the picture that the network sees, in pixels.
+        told: what is said about a cell; ``{row}``, ``{column}``, ``{value}``, and the first and last pixels that it
+            sees, ``{top}``, ``{bottom}``, ``{left}``, ``{right}``.
+        help: how to use it, read by screen readers.
+        key: the widget's key.
+        on_click: called with the (row, column) of the chosen cell, before the page runs again.
+        kept: the cell that stays marked.
+        digits: of a value, after the point.
+    """
+
+    def clicked() -> None:
+        cell = st.session_state[key].click
+        if cell is not None:
+            on_click((int(cell[0]), int(cell[1])))
+
+    data = {
+        "values": base64.b64encode(values.astype("<f4").tobytes()).decode(),
+        "shape": values.shape,
+        "panes": list(panes),
+        "field": {"start": field.start, "jump": field.jump, "size": field.size},
+        "side": side,
+        "told": told,
+        "help": help,
+        "kept": kept,
+        "digits": digits,
+    }
+    _component(key=key, data=data, on_click_change=clicked)

@@ -1,0 +1,106 @@
+"""The way down made visible: what a DeconvNet projection looks like after each of its operations.
+
+From the layer of a unit down to the pixels, the signal is unpooled, rectified and filtered again and again
+(``zfnet.deconvnet``). Its strength in a cell is the root mean square over channels.
+
+Reference: Zeiler & Fergus 2013, figure 1. Differences from the paper: as in ``zfnet.deconvnet``.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from zfnet.geometry import BELOW, SPATIAL
+from zfnet.model import Step, Trace, ZFNet
+from zfnet.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One operation: ``layer`` is what it crosses; ``strength``, float32 (H, W), is what it leaves at ``at``."""
+
+    operation: str
+    layer: str
+    at: str
+    channels: int
+    strength: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """How one channel is unpooled: the one that carries most of the signal.
+
+    ``pooled`` (h, w) is the channel's map after pooling, ``below`` (H, W) before; ``cells`` int (h, w, 2) the (row,
+    column) in ``below`` that each window chose; ``signal`` (h, w) what arrives from above and is put there.
+    """
+
+    layer: str
+    channel: int
+    pooled: np.ndarray = field(repr=False)
+    below: np.ndarray = field(repr=False)
+    cells: np.ndarray = field(repr=False)
+    signal: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """All operations from a unit to the pixels, in order, and the switches of every pooling on the way.
+
+    ``unit`` carries its cell, ``seed`` is the activation there; a silent unit has neither stages nor switches.
+    """
+
+    unit: Unit
+    seed: float
+    stages: tuple[Stage, ...]
+    switches: tuple[Switches, ...]
+
+
+def descent(model: ZFNet, trace: Trace, unit: Unit) -> Descent:
+    """Follow one activation down to the pixels of a traced picture.
+
+    Args:
+        model: the network of the trace.
+        trace: of one picture.
+        unit: at conv1 ... pool5. Without a position its strongest cell is followed.
+
+    Raises:
+        SelectionError: for a unit that the network does not have.
+    """
+    unit.check(model.config, SPATIAL)
+    activation = trace.activation(unit.layer)
+    unit = unit.at_strongest(activation[0, unit.channel].cpu().numpy())
+    cell = (0, unit.channel, *(unit.position or (0, 0)))
+    seed = float(activation[cell])
+    if seed <= 0:
+        return Descent(unit, 0.0, (), ())
+    signal = activation.new_zeros(activation.shape)
+    signal[cell] = seed
+    stages, switches = [], []
+    for step in model.descend(trace, unit.layer, signal, rule="deconvnet"):
+        if step.operation == "unpool":
+            switches.append(_switches(trace, step.layer, signal))
+        stages.append(_stage(step))
+        signal = step.signal
+    return Descent(unit, seed, tuple(stages), tuple(switches))
+
+
+def _stage(step: Step) -> Stage:
+    strength = step.signal[0].square().mean(0).sqrt()
+    at = step.layer if step.operation == "rectify" else BELOW[step.layer]
+    return Stage(step.operation, step.layer, at, step.signal.shape[1], strength.cpu().numpy())
+
+
+def _switches(trace: Trace, pool: str, signal: Tensor) -> Switches:
+    """Describe the unpooling of ``signal``, (1, C, h, w), through its strongest channel."""
+    channel = int(signal[0].square().sum((1, 2)).argmax())
+    below = trace.activation(BELOW[pool])[0, channel]
+    flat = trace.switches[pool][0, channel].cpu().numpy()
+    return Switches(
+        layer=pool,
+        channel=channel,
+        pooled=trace.outputs[pool][0, channel].cpu().numpy().copy(),
+        below=below.cpu().numpy().copy(),
+        cells=np.stack(np.divmod(flat, below.shape[1]), -1),
+        signal=signal[0, channel].cpu().numpy().copy(),
+    )

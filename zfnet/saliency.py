@@ -1,0 +1,60 @@
+"""Saliency: how much each pixel moves a unit, by the gradient or by guided backpropagation.
+
+The way down is that of the DeconvNet; only what happens at a ReLU differs (``zfnet.model.RULES``). The signal starts
+with 1 at the unit's value, so that the plain gradient is ∂(value)/∂(pixel).
+
+References: Simonyan et al. 2014, "Deep Inside Convolutional Networks" (gradient); Springenberg et al. 2015, "Striving
+for Simplicity" (guided backpropagation).
+
+Differences from the papers: none; nothing is made absolute or summed over colours.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zfnet.errors import SelectionError
+from zfnet.model import Trace, ZFNet
+from zfnet.unit import Unit
+
+METHODS = ("gradient", "guided")
+
+
+@dataclass(frozen=True, slots=True)
+class Saliency:
+    """What moves a unit: ``pixels`` float32 (224, 224, 3), signed, for each of the normalised input values.
+
+    ``unit`` carries the cell, except in fully connected layers and where it is silent: then ``pixels`` are zero.
+    """
+
+    unit: Unit
+    method: str
+    pixels: np.ndarray = field(repr=False)
+
+
+def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient") -> Saliency:
+    """Carry a unit down to the pixels of a traced picture.
+
+    Args:
+        model: the network of the trace.
+        trace: of one picture.
+        unit: at conv1 ... fc8, or ``gap:207`` for a class of the averaging head. Without a position its strongest cell
+            is taken.
+        method: "gradient" or "guided".
+
+    Raises:
+        SelectionError: for a unit or a method that does not exist.
+    """
+    if method not in METHODS:
+        raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
+    unit.check(model.config, tuple(trace.outputs))
+    value = trace.activation(unit.layer)[:1]
+    signal = value.new_zeros(value.shape)
+    if value.ndim == 2:
+        signal[0, unit.channel] = 1
+    else:
+        unit = unit.at_strongest(value[0, unit.channel].cpu().numpy())
+        if unit.position:
+            signal[(0, unit.channel, *unit.position)] = 1
+    pixels = model.pullback(trace, unit.layer, signal, rule=method)[0].permute(1, 2, 0)  # (224, 224, 3)
+    return Saliency(unit, method, np.ascontiguousarray(pixels.cpu().numpy()))
