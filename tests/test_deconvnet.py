@@ -11,8 +11,8 @@ from captum.attr import NeuronDeconvolution
 from PIL import Image
 from torch import Tensor, nn
 
-from tests.oracle import difference, sequential, unchanged
-from zfnet import InferenceSession, model
+from tests.oracle import difference, differentiable, sequential, unchanged
+from zfnet import InferenceSession, model, window
 from zfnet.deconvnet import Projection, deconvnet
 from zfnet.errors import SelectionError
 from zfnet.geometry import POOLINGS, SPATIAL, receptive_field, shapes
@@ -149,9 +149,9 @@ def overwriting(c: Tensor, switches: Tensor, size: tuple[int, int]) -> Tensor:
     return F.max_unpool2d(c, switches.expand_as(c), 3, 2, output_size=size)
 
 
-# What is often taken for a DeconvNet: a patch of the model's module.
+# What is often taken for a DeconvNet: a patch of what the windows unpool and rectify with.
 MISTAKES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "unpooling overwrites": lambda patch: patch.setattr(model, "unpool", overwriting),
+    "unpooling overwrites": lambda patch: patch.setattr(window, "unpool", overwriting),
     "no rectification": lambda patch: patch.setitem(model.RULES, "deconvnet", lambda c, z: c),
     "true gradient": lambda patch: patch.setitem(model.RULES, "deconvnet", model.RULES["gradient"]),
     "guided": lambda patch: patch.setitem(model.RULES, "deconvnet", model.RULES["guided"]),
@@ -176,11 +176,16 @@ def test_what_is_often_taken_for_it_gives_another_picture(
 def test_an_unpooling_that_overwrites_loses_whole_units(
     network: ZFNet, trace: Trace, layer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A neighbouring window that chose the same cell writes its zero over the seed."""
-    asked = [Unit(layer, channel) for channel in range(5)]
-    assert all(projection.pixels.any() for projection in deconvnet(network, trace, asked))
-    MISTAKES["unpooling overwrites"](monkeypatch)
-    assert not all(projection.pixels.any() for projection in deconvnet(network, trace, asked))
+    """On whole maps, a neighbouring window that chose the same cell writes its zero over the seed."""
+    projections = deconvnet(network, trace, [Unit(layer, channel) for channel in range(5)])
+    assert all(projection.pixels.any() for projection in projections)
+    seeds = torch.zeros_like(trace.outputs[layer]).repeat(5, 1, 1, 1)
+    for seed, projection in zip(seeds, projections, strict=True):
+        seed[projection.unit.channel, *projection.position] = projection.activation
+    for picture, projection in zip(network.pullback(trace, layer, seeds, rule="deconvnet"), projections, strict=True):
+        assert difference(pixels(projection), picture[None]) < 1e-12
+    monkeypatch.setattr(model, "unpool", overwriting)
+    assert not all(picture.any() for picture in network.pullback(trace, layer, seeds, rule="deconvnet"))
 
 
 def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:
@@ -211,3 +216,16 @@ def test_a_unit_that_cannot_be_projected_is_refused(
     with pytest.raises(SelectionError) as caught:
         session.deconvnet(sample, [unit])
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("layer", SPATIAL)
+def test_a_whole_map_is_projected_as_autograd_carries_all_its_cells(network: ZFNet, trace: Trace, layer: str) -> None:
+    (found,) = deconvnet(network, trace, [Unit(layer, 1, (0, 0))], whole_map=True)
+    values = differentiable(network, trace.input, "deconvnet")
+    seed = torch.zeros_like(values[layer])
+    seed[:, 1] = trace.activation(layer)[:, 1]
+    # One graph for the whole map: projections of single cells do not add up.
+    (expected,) = torch.autograd.grad(values[layer], values["input"], seed)
+    assert difference(pixels(found), expected) < 1e-11
+    assert (found.unit, found.position, found.box) == (Unit(layer, 1), None, (0, 0, 224, 224))
+    assert found.activation == float(seed.sum())

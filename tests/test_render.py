@@ -316,3 +316,57 @@ def test_a_projection_is_scaled_by_what_most_of_its_box_holds() -> None:
     assert (shown[:10] == shown[0, 0, 0]).all()
     assert (shown[20, 20] == 255).all()
     assert render.projection(np.zeros((8, 8, 3)), (0, 0, 0, 0))[1] == 0
+
+
+def test_numbers_of_colours_are_encoded_in_a_third_of_the_bytes_and_look_the_same() -> None:
+    fractions = RNG.random((30, 40)).astype(np.float32)
+    small = render.encode_png(render.levels(fractions), "viridis")
+    full = render.encode_png(render.colour(fractions))
+    assert len(small) < 0.7 * len(full)
+    with Image.open(io.BytesIO(small)) as one, Image.open(io.BytesIO(full)) as other:
+        assert one.mode == "P"
+        assert (np.asarray(one.convert("RGB")) == np.asarray(other)).all()
+
+
+def test_a_mosaic_can_be_made_of_numbers_of_colours() -> None:
+    sheet = render.mosaic([np.full((2, 3), i, np.uint8) for i in range(3)], 2, gap=0)
+    assert sheet.tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 255, 255, 255]] * 2
+
+
+def test_weights_have_other_colours_than_activations_and_the_same_zero() -> None:
+    values = np.array([[-1.0, 0.0, 1.0]])
+    activations, weights = (
+        render.signed_heat(values, colormap=name)[0].astype(int) for name in ("diverging", "weights")
+    )
+    assert np.abs(activations[1] - weights[1]).max() <= 1
+    assert (np.abs(activations[[0, 2]] - weights[[0, 2]]).max(1) > 40).all()
+
+
+def dots(sheet: np.ndarray, colour: str) -> set[tuple[int, int]]:
+    """Return the centres of the dots of a colour, in pixels."""
+    rgb = np.array(tuple(bytes.fromhex(colour[1:])))
+    rows, columns = np.nonzero((sheet == rgb).all(-1))
+    return set(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def test_switches_are_drawn_where_the_windows_found_their_maxima() -> None:
+    below = np.zeros((40, 40), np.float32)
+    cells = np.stack(np.meshgrid(np.arange(0, 40, 2), np.arange(0, 40, 2), indexing="ij"), -1)
+    signal = np.zeros((20, 20))
+    signal[10, 12] = -3.0
+    sheet = render.switches(below, cells, signal, 200)
+    extent = 1 + 2 * 3  # the cell itself and a margin
+    factor = len(sheet) // extent
+    assert sheet.shape == (factor * extent, factor * extent, 3)
+    middle = factor * 3 + factor // 2  # of the cell (20, 24), the middle one of what is drawn
+    assert (middle, middle) in dots(sheet, render._ARRIVING)
+    assert (middle, middle - 2 * factor) in dots(sheet, render._CHOSEN)
+    assert (middle, middle - factor) not in dots(sheet, render._CHOSEN) | dots(sheet, render._ARRIVING)
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (0, 9), (9, 0), (9, 9), (4, 5)])
+def test_switches_at_the_edge_are_drawn_within_the_map(cell: tuple[int, int]) -> None:
+    cells = np.array([[cell]])
+    sheet = render.switches(np.ones((10, 10), np.float32), cells, np.ones((1, 1)))
+    assert len(sheet) == len(sheet[0])
+    assert dots(sheet, render._ARRIVING)

@@ -15,10 +15,19 @@ import pytest
 import torch
 from PIL import Image
 
-from zfnet import Cancelled, InferenceSession, InvalidCheckpointError, MaximizationSettings, SelectionError, crop
+from zfnet import (
+    Cancelled,
+    InferenceSession,
+    InvalidCheckpointError,
+    MaximizationSettings,
+    SelectionError,
+    crop,
+    deconvnet,
+)
 from zfnet import session as session_module
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.geometry import LAYERS, TABLE
+from zfnet.window import Window
 
 USERS = 30
 CPU = torch.device("cpu")
@@ -242,22 +251,22 @@ def test_as_many_computations_run_at_once_as_there_are_slots(
     monkeypatch.setattr(session_module, "_cores", lambda: 3)
     session = InferenceSession(checkpoint, CPU)
     session.trace(sample)
-    running, most, lock, pullback = 0, 0, threading.Lock(), session._model.pullback
+    running, most, lock, pullback_cells = 0, 0, threading.Lock(), deconvnet.pullback_cells
     three = threading.Barrier(3)
 
-    def watched(*args: Any, **options: Any) -> torch.Tensor:
+    def watched(*args: Any, **options: Any) -> list[Window]:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
         three.wait(PATIENCE)  # breaks unless three are in here together
         try:
-            return pullback(*args, **options)
+            return pullback_cells(*args, **options)
         finally:
             with lock:
                 running -= 1
 
-    monkeypatch.setattr(session._model, "pullback", watched)
+    monkeypatch.setattr(deconvnet, "pullback_cells", watched)
     at_once([lambda: session.deconvnet(sample, ["conv1:0"])] * 12)
     assert (session.slots, most, running) == (3, 3, 0)
 
@@ -324,7 +333,7 @@ def test_an_exception_frees_its_slot(
     fresh: InferenceSession, sample: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(fresh._model, "pullback", fail)
+        broken.setattr(deconvnet, "pullback_cells", fail)
         for _ in range(fresh.slots + 1):
             with pytest.raises(MemoryError):
                 fresh.deconvnet(sample, UNITS, cancel=patience())

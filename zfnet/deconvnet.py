@@ -2,7 +2,7 @@
 
 All other activations of the unit's layer are set to zero; then, layer by layer down to the pixels: unpool with the
 switches that this picture set, rectify, filter with the transposed filters. No biases, no rectification after the last
-filter, so pixels may be negative.
+filter, so pixels may be negative. All of it inside the window that the unit's cell can reach (``zfnet.window``).
 
 Reference: Zeiler & Fergus 2013, section 2.1.
 
@@ -20,8 +20,9 @@ from torch import Tensor
 from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
+from zfnet.window import Window, pullback_cells
 
-# The widest maps on the way down hold 5 MB a unit, and two of them are alive at once.
+# The widest windows on the way down hold 2 MB a unit, and two of them are alive at once.
 _BATCH = 16
 
 
@@ -73,28 +74,26 @@ def deconvnet(model: ZFNet, trace: Trace, units: list[Unit], *, whole_map: bool 
 def _project(model: ZFNet, trace: Trace, activation: Tensor, units: list[Unit]) -> list[Projection]:
     """Project units of one layer, whose maps are ``activation``, in one walk down."""
     placed = [unit.at_strongest(activation[unit.channel].cpu().numpy()) for unit in units]
-    seeds = activation.new_zeros(len(units), *activation.shape)
-    for seed, unit in zip(seeds, placed, strict=True):
-        if unit.position is not None:
-            cell = (unit.channel, *unit.position)
-            seed[cell] = activation[cell]
+    # A unit without a position is silent: zero in its first cell as in all others.
+    cells = [(unit.channel, *(unit.position or (0, 0))) for unit in placed]
+    seeds = torch.stack([activation[cell] for cell in cells])
     layer, size = units[0].layer, model.config.input_size
-    pixels = model.pullback(trace, layer, seeds, rule="deconvnet").permute(0, 2, 3, 1)  # (K, 224, 224, 3)
+    windows = pullback_cells(model, trace, layer, cells, seeds=seeds, rule="deconvnet")
     seen = receptive_field(model.config, layer)
     return [
         Projection(
             unit=unit,
             position=unit.position,
-            activation=float(seed.sum()),
+            activation=seed,
             box=seen.box(*unit.position, size) if unit.position else (0, 0, 0, 0),
-            # A copy of its own, so that one projection does not keep the whole batch in memory.
-            pixels=np.ascontiguousarray(picture.cpu().numpy()),
+            pixels=_picture(window, size),
         )
-        for unit, seed, picture in zip(placed, seeds, pixels, strict=True)
+        for unit, seed, window in zip(placed, seeds.tolist(), windows, strict=True)
     ]
 
 
 def _project_map(model: ZFNet, trace: Trace, unit: Unit) -> Projection:
+    """Project all cells of a map together."""
     activation, size = trace.activation(unit.layer)[:1], model.config.input_size
     seed = torch.zeros_like(activation)
     seed[:, unit.channel] = activation[:, unit.channel]
@@ -106,3 +105,11 @@ def _project_map(model: ZFNet, trace: Trace, unit: Unit) -> Projection:
         box=(0, 0, size, size),
         pixels=np.ascontiguousarray(pixels.cpu().numpy()),
     )
+
+
+def _picture(window: Window, size: int) -> np.ndarray:
+    """Return the window in its place on an otherwise blank picture, (size, size, 3)."""
+    values = window.values.permute(1, 2, 0).cpu().numpy()  # (h, w, 3)
+    pixels = np.zeros((size, size, 3), values.dtype)
+    pixels[window.top : window.top + values.shape[0], window.left : window.left + values.shape[1]] = values
+    return pixels
