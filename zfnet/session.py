@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch import Tensor
 from zfnet import cam, classification, maximization
 from zfnet import deconvnet as deconvnet_
 from zfnet import feature_maps as feature_maps_
+from zfnet import filters as filters_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
@@ -87,6 +89,10 @@ class InferenceSession:
         """Return the layers of the loaded network, and the ``gap`` head if it has one."""
         rows = layer_table(self.info.config, self.info.ranks)
         return rows if "gap" in self.info.heads else rows[:-1]
+
+    def filters(self, layer: str) -> np.ndarray:
+        """Return the weights of a convolution, float32 (N, C, k, k); see :func:`zfnet.filters.filters`."""
+        return filters_.filters(self._model, layer)
 
     def prepare(self, picture: Image.Image) -> Tensor:
         """Return what goes into the network: normalised float32 (1, 3, 224, 224) on the CPU."""

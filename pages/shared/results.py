@@ -17,7 +17,7 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yiel
 from zfnet import InferenceSession, Unit, render
 from zfnet.classification import Classification
 from zfnet.gallery import Premade, read_gallery
-from zfnet.geometry import receptive_field
+from zfnet.geometry import LayerRow, receptive_field
 from zfnet.images import digest
 
 TILE = 112
@@ -104,6 +104,18 @@ class ProjectionPictures:
     input_patch: bytes
     patch: bytes
     limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPicture:
+    """One cell's receptive field on the picture, with its first and last row and column, which may lie outside.
+
+    ``position`` and ``spans`` are None for a unit that is silent on this picture.
+    """
+
+    position: tuple[int, int] | None
+    spans: tuple[tuple[int, int], tuple[int, int]] | None
+    boxed: bytes
 
 
 @_cached
@@ -203,9 +215,30 @@ def strip(ids: tuple[str, ...], columns: int, _pictures: Sequence[Image.Image]) 
 
 
 @_cached
-def diagram(session: InferenceSession, layer: str, size: tuple[int, int]) -> bytes:
-    """Draw the network to scale in a picture of (width, height), with one layer marked."""
-    return render.encode_png(render.diagram(session.architecture(), layer, size))
+def field(session: InferenceSession, view: Image.Image, unit: Unit) -> FieldPicture:
+    """Show what one cell of a unit sees: the unit's own position, else where it responds most strongly."""
+    placed = unit.at_strongest(session.feature_maps(view, unit.layer, cancel=abandoned).values[unit.channel])
+    pixels = np.asarray(view)
+    if placed.position is None:
+        return FieldPicture(None, None, _large(pixels))
+    seen, (row, column) = receptive_field(session.info.config, unit.layer), placed.position
+    boxed = render.draw_box(pixels, seen.box(row, column, session.info.config.input_size))
+    return FieldPicture(placed.position, (seen.span(row), seen.span(column)), _large(boxed))
+
+
+@_cached
+def filters(session: InferenceSession, layer: str, columns: int) -> bytes:
+    """Lay the filters of the first convolution in one picture."""
+    tiles = [render.enlarge(tile, TILE) for tile in render.filter_tiles(session.filters(layer))]
+    return render.encode_png(render.mosaic(tiles, columns, gap=4))
+
+
+@_cached
+def diagram(
+    session: InferenceSession, layer: str, size: tuple[int, int], rows: tuple[LayerRow, ...] | None = None
+) -> bytes:
+    """Draw a network, by default the loaded one, to scale in a picture of (width, height), with one layer marked."""
+    return render.encode_png(render.diagram(rows or session.architecture(), layer, size))
 
 
 @_cached
