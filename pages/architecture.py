@@ -1,73 +1,53 @@
-"""The network as a table: sizes, receptive fields, parameters and arithmetic, all computed from the loaded
-configuration."""
-
-from functools import partial
+"""The network as a table: sizes, receptive fields, parameters and arithmetic, all computed from a configuration."""
 
 import streamlit as st
 
+from pages.shared import architecture_tables as tables
 from pages.shared import results
-from pages.shared.state import select, selection, t
+from pages.shared.architecture_parts import filters, receptive_field, switch, table
+from pages.shared.state import selection, t
 from pages.shared.widgets import picture, reading
-from zfnet.geometry import SPATIAL, total
+from zfnet.arithmetic import as_csv
+from zfnet.geometry import ALEXNET, NETWORKS
 
 backend = results.session()
-rows, config = backend.architecture(), backend.info.config
-st.markdown(t("architecture.what"))
-drawing = results.diagram(backend, selection().layer, (1120, 240))
-picture(drawing, t("architecture.diagram_alt"), t("architecture.diagram_caption"))
+loaded = backend.info.config
+networks = {name: t(f"architecture.network_{name}") for name in NETWORKS}
+parts = {part: t(f"architecture.part_{part}") for part in tables.PARTS}
 
-
-def choose_row() -> None:
-    """Select the layer of the clicked row, if units of it can be looked at."""
-    clicked = st.session_state.layer_table.selection.cells
-    if clicked and rows[clicked[0][0]].name in SPATIAL:
-        select(layer=rows[clicked[0][0]].name)
-
-
-number = partial(st.column_config.NumberColumn, format="localized")
-kinds = dict.fromkeys(("parameters", "macs", "stored", "executed"), number)
-kinds |= dict.fromkeys(("share", "mac_share"), partial(st.column_config.ProgressColumn))
-columns = {
-    "layer": [row.name for row in rows],
-    "kind": [t(f"architecture.{row.kind.replace(' ', '_')}") for row in rows],
-    "kernel": [f"{row.kernel}×{row.kernel} / {row.stride}" if row.kernel else None for row in rows],
-    "padding": [row.padding for row in rows],
-    "output": [f"{row.output[1]}×{row.output[2]}×{row.output[0]}" for row in rows],
-    "parameters": [row.parameters for row in rows],
-    "share": [None if row.name == "gap" else row.parameters / total(rows, "parameters") for row in rows],
-    "macs": [row.macs for row in rows],
-    "mac_share": [None if row.name == "gap" else row.macs / total(rows, "macs") for row in rows],
-    "receptive_field": [row.receptive_field.size if row.receptive_field else config.input_size for row in rows],
-    "jump": [row.receptive_field.jump if row.receptive_field else None for row in rows],
-    "rank": [row.rank for row in rows],
-    "stored": [row.stored_parameters for row in rows],
-    "executed": [row.executed_macs for row in rows],
-}
-st.dataframe(
-    columns,
-    height="content",
-    column_config={
-        name: kinds.get(name, partial(st.column_config.Column))(
-            t(f"architecture.column_{name}"), help=t(f"architecture.help_{name}")
-        )
-        for name in columns
-    },
-    hide_index=True,
-    placeholder="",
-    key="layer_table",
-    selection_mode="single-cell",
-    on_select=choose_row,
-    alt=t("architecture.table_alt"),
-)
-st.markdown(
-    t(
-        "architecture.totals",
-        parameters=total(rows, "parameters"),
-        macs=total(rows, "macs"),
-        stored=total(rows, "stored_parameters"),
-        executed=total(rows, "executed_macs"),
-        gap=next((row.parameters for row in rows if row.name == "gap"), 0),
-    )
-)
-st.info(t("architecture.listing"))
+which, what, export = st.columns([5.4, 2, 1], vertical_alignment="center")
+with which:
+    name = switch("network", t("architecture.network"), networks, loaded.geometry)
+with what:
+    part = switch("part", t("architecture.part"), parts, next(iter(parts)))
+config, rows = tables.network(name)
+with export:
+    st.download_button(t("architecture.csv"), as_csv(config, rows), f"zfnet-{name}.csv", "text/csv", on_click="ignore")
+if name != loaded.geometry:
+    st.caption(t("architecture.other", loaded=networks[loaded.geometry]))
+picture(results.diagram(backend, selection().layer, (1120, 170), rows), t("architecture.diagram_alt"))
+table(config, rows, part)
+st.caption(t("architecture.diagram_caption"))
 reading("architecture")
+
+fields, alexnet, listing, notes = st.tabs(
+    [t(f"architecture.tab_{tab}") for tab in ("fields", "alexnet", "listing", "notes")]
+)
+with fields:
+    where, weights = st.columns([1, 2.2], gap="medium")
+    with where:
+        receptive_field(loaded)
+    with weights:
+        filters(loaded)
+with alexnet:
+    zfnet = loaded if name == ALEXNET.geometry else config
+    st.markdown(tables.changes(zfnet))
+    st.table(tables.comparison(zfnet), border="horizontal", hide_header=False, alt=t("architecture.comparison_alt"))
+    st.caption(t("architecture.comparison_caption", geometry=networks[zfnet.geometry]))
+with listing:
+    st.markdown(t("architecture.listing"))
+    st.table(tables.listing(), border="horizontal", hide_header=False, alt=t("architecture.listing_alt"))
+    st.markdown(tables.listing_stops())
+with notes:
+    st.markdown(t("architecture.notes"))
+    st.table(tables.notes(), border="horizontal", hide_header=False, alt=t("architecture.notes_alt"))

@@ -5,13 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.oracle import CONFIGS, PADDED
 from zfnet.errors import SelectionError
 from zfnet.geometry import (
+    ALEXNET,
     GEOMETRIES,
     LAYERS,
+    LISTING,
+    LISTING_CLAIMS,
+    NETWORKS,
     PAPER,
     SPATIAL,
     TABLE,
@@ -46,28 +51,6 @@ STARTS = {  # left edge of the first cell's field
     "paper": (-1, -1, -1, -1, -17, -33, -49, -49),
     "padded": (-1, -3, -3, -11, -27, -43, -59, -59),
 }
-# Krizhevsky et al. 2012, with the channels of conv2, conv4 and conv5 split in two.
-ALEXNET = ZFNetConfig(
-    geometry="alexnet",
-    conv1=Convolution(96, kernel=11, stride=4),
-    pool1=Pooling(),
-    conv2=Convolution(256, kernel=5, padding=2, groups=2),
-    pool2=Pooling(),
-    conv3=Convolution(384, kernel=3, padding=1),
-    conv4=Convolution(384, kernel=3, padding=1, groups=2),
-    conv5=Convolution(256, kernel=3, padding=1, groups=2),
-    pool5=Pooling(),
-    input_size=227,
-)
-# What lecture notes print: 224 is said to become 112 with padding 1, and 7x7 in the end.
-LISTING = replace(
-    TABLE,
-    geometry="listing",
-    conv1=Convolution(96, kernel=7, stride=2, padding=1),
-    pool1=Pooling(),
-    pool2=Pooling(),
-    pool5=Pooling(),
-)
 
 
 def built(config: ZFNetConfig, **options: object) -> ZFNet:
@@ -135,6 +118,33 @@ def test_the_often_copied_listing_cannot_run() -> None:
         pool5.view(2, 256 * 7 * 7)
 
 
+def test_the_listing_stops_where_and_as_it_is_said_to() -> None:
+    sizes, claimed = shapes(LISTING), TABLE
+    assert tuple(LISTING_CLAIMS.values()) == SIZES["table"] == tuple(shapes(claimed)[name][1] for name in SPATIAL)
+    assert all(sizes[name][1] < size for name, size in LISTING_CLAIMS.items())
+    # The listing as it is written.
+    with torch.device("meta"):
+        features = nn.Sequential(
+            *(nn.Conv2d(3, 96, kernel_size=7, stride=2, padding=1), nn.ReLU(inplace=True)),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            *(nn.Conv2d(96, 256, kernel_size=5, stride=2, padding=2), nn.ReLU(inplace=True)),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+            *(nn.Conv2d(256, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(384, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
+            nn.MaxPool2d(kernel_size=3, stride=2),
+        )
+        x = torch.empty(1, 3, 224, 224)
+    made = []
+    for module in features:
+        x = module(x)
+        made += [] if isinstance(module, nn.ReLU) else [x.shape[2]]
+    assert made == [sizes[name][1] for name in SPATIAL]
+    with pytest.raises(RuntimeError) as stopped:
+        torch.zeros(x.shape).view(x.size(0), 256 * 7 * 7)
+    assert str(stopped.value) == "shape '[1, 12544]' is invalid for input of size 9216"
+
+
 @pytest.mark.parametrize("config", GEOMETRIES.values(), ids=GEOMETRIES)
 def test_totals_are_those_of_the_literature_and_of_torch(config: ZFNetConfig) -> None:
     model, rows = built(config, gap=False), layer_table(config)
@@ -176,11 +186,40 @@ def test_a_factored_layer_shows_what_is_stored_and_executed_beside_the_full_coun
     assert fc6.executed_macs == 256 * (12_544 + 4096)
 
 
-def test_grouped_convolutions_count_as_alexnet() -> None:
-    rows = layer_table(ALEXNET)
+def test_alexnet_is_that_of_2012() -> None:
+    rows, model = layer_table(ALEXNET), built(ALEXNET, gap=False)
     assert [row.output[1] for row in rows[:8]] == [55, 27, 27, 13, 13, 13, 13, 6]
-    assert total(rows, "parameters") == 60_965_224
-    assert total(rows, "macs") == 724_406_816 == counted_macs(built(ALEXNET, gap=False))
+    assert [row.groups for row in rows if row.kind == "convolution"] == [1, 2, 1, 2, 2]
+    assert [row.output[0] for row in rows if row.kind == "convolution"] == [96, 256, 384, 384, 256]
+    # Counted a second time, from torch's own modules.
+    with torch.device("meta"):
+        chain = [nn.Conv2d(3, 96, 11, 4, 2), nn.Conv2d(96, 256, 5, 1, 2, groups=2), nn.Conv2d(256, 384, 3, 1, 1)]
+        chain += [nn.Conv2d(384, 384, 3, 1, 1, groups=2), nn.Conv2d(384, 256, 3, 1, 1, groups=2)]
+        linear = [nn.Linear(9216, 4096), nn.Linear(4096, 4096), nn.Linear(4096, 1000)]
+    counted = sum(p.numel() for module in (*chain, *linear) for p in module.parameters())
+    assert total(rows, "parameters") == counted == sum(p.numel() for p in model.parameters()) == 60_965_224
+    assert total(rows, "macs") == counted_macs(model) == 724_406_816
+
+
+def test_alexnet_runs_with_the_sizes_of_its_table() -> None:
+    trace = built(ALEXNET).trace(torch.empty(2, 3, 224, 224, device="meta"))
+    for name, (channels, height, width) in shapes(ALEXNET).items():
+        shape = tuple(trace.activation(name).shape)
+        assert shape == ((2, channels, height, width) if name in ("input", *SPATIAL) else (2, channels)), name
+
+
+def test_what_can_be_tabled_is_more_than_what_can_be_loaded() -> None:
+    assert set(NETWORKS) - set(GEOMETRIES) == {"alexnet"}
+    assert all(config.geometry == name for name, config in NETWORKS.items())
+
+
+def test_zfnet_halves_the_first_jump_and_takes_it_back_in_the_second_layer() -> None:
+    fields = {name: [receptive_field(c, name) for c in (ALEXNET, PAPER, TABLE)] for name in SPATIAL}
+    assert [field.jump for field in fields["conv1"]] == [4, 2, 2]
+    assert [[field.jump for field in fields[name]] for name in SPATIAL[2:]] == [
+        [jump] * 3 for jump in (8, 16, 16, 16, 16, 32)
+    ]
+    assert [field.size for field in fields["conv5"]] == [163, 139, 139]
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -190,7 +229,7 @@ def test_receptive_fields_are_those_of_the_literature(config: ZFNetConfig) -> No
 
 
 @pytest.mark.parametrize("layer", SPATIAL)
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("config", [*CONFIGS.values(), ALEXNET], ids=[*CONFIGS, "alexnet"])
 def test_a_box_holds_exactly_the_pixels_that_reach_the_cell(config: ZFNetConfig, layer: str) -> None:
     last = shapes(config)[layer][1] - 1
     for row, column in [(0, 0), (last // 2, last // 2), (last, last), (0, last), (last // 2, 1)]:
@@ -203,6 +242,16 @@ def test_a_box_is_clipped_to_the_picture() -> None:
     assert conv5.box(6, 9) == (27, 75, 166, 214)
     assert conv5.box(13, 13) == (139, 139, 224, 224)
     assert conv5.box(13, 13, input_size=200) == (139, 139, 200, 200)
+
+
+def test_a_span_goes_beyond_the_picture_where_the_box_is_clipped() -> None:
+    conv5 = receptive_field(TABLE, "conv5")
+    assert conv5.span(0) == (-69, 69)
+    assert conv5.span(4) == (-5, 133)
+    assert conv5.span(13) == (139, 277)
+    top, left, bottom, right = conv5.box(4, 6)
+    assert (top, bottom) == (0, 133 + 1)
+    assert (left, right - 1) == conv5.span(6)
 
 
 def test_cells_of_conv5_are_centred_on_every_sixteenth_pixel_in_table() -> None:

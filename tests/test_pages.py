@@ -271,7 +271,7 @@ def test_a_silent_unit_is_named_as_such(visit: Open, silent: dict[str, str]) -> 
     sentence = texts.text("frame.silent", "en", unit=f"{silent['layer']}:{silent['channel']}", strongest="|")
     for page in PAGES:
         turn(at, page)
-        if page in ("feature_maps", "deconvnet"):
+        if page in ("architecture", "feature_maps", "deconvnet"):
             assert any(info.value.startswith(sentence.split("|")[0]) for info in at.info)
 
 

@@ -12,12 +12,16 @@ from PIL import Image
 from zfnet import render
 from zfnet.errors import SelectionError
 from zfnet.geometry import (
+    ALEXNET,
     GEOMETRIES,
     LAYERS,
+    NETWORKS,
     PAPER,
     SPATIAL,
     TABLE,
+    WIDE,
     ReceptiveField,
+    ZFNetConfig,
     layer_table,
     receptive_field,
     shapes,
@@ -285,6 +289,32 @@ def test_the_diagram_has_one_block_for_each_layer_and_marks_one() -> None:
         marked = (drawing == render.diagram(layer_table(geometry))).all((0, 2))
         assert starts[LAYERS.index("conv3")] <= np.flatnonzero(~marked)[0] < starts[LAYERS.index("conv3") + 1]
         assert not inked[[0, -1]].any()
+
+
+def test_the_diagram_draws_every_network_to_one_scale() -> None:
+    def block(config: ZFNetConfig, layer: str) -> tuple[int, int]:
+        """Return height and width of a layer's block, found by marking it."""
+        rows = layer_table(config)
+        changed = (render.diagram(rows, layer, (1120, 400)) != render.diagram(rows, "", (1120, 400))).any(2)
+        return int(changed.any(1).sum()), int(changed.any(0).sum())
+
+    assert block(ALEXNET, "conv1")[0] == block(PAPER, "pool1")[0]  # both have 55 cells
+    assert block(TABLE, "conv1")[0] == pytest.approx(block(ALEXNET, "conv1")[0] * (112 / 55) ** 0.5, abs=2)
+    for layer in ("conv1", "conv2", "fc6"):
+        assert len({block(config, layer)[1] for config in NETWORKS.values()}) == 1
+    assert block(WIDE, "conv4")[1] == pytest.approx(block(PAPER, "conv2")[1] * 10 / 8, abs=2)
+
+
+def test_a_filter_is_grey_where_it_is_zero_and_has_one_scale_for_its_colours() -> None:
+    weights = np.zeros((2, 3, 7, 7), np.float32)
+    weights[0, 0, 1, 2], weights[0, 2, 1, 2] = 0.5, -0.25
+    weights[1, 1] = -0.01
+    first, second = render.filter_tiles(weights)
+    assert first.shape == second.shape == (7, 7, 3)
+    assert first[1, 2].tolist() == [255, 128, 64]  # the strongest weight is full, half of it on the other side is half
+    assert (first[3] == 128).all()
+    assert second[0, 0].tolist() == [128, 0, 128]  # weak, but on a scale of its own
+    assert (render.filter_tiles(weights * 7)[0] == first).all()
 
 
 def test_drawing_leaves_the_arguments_alone() -> None:

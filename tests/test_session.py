@@ -459,11 +459,13 @@ def test_no_method_changes_the_model_or_anything_global(fresh: InferenceSession,
 
     fresh.prepare(sample)
     fresh.architecture()
+    fresh.filters("conv1")[:] = 0
     fresh.classify(sample)
     fresh.feature_maps(sample, "conv1")
     fresh.deconvnet(sample, UNITS)
     fresh.class_activation(sample, [1, 2])
     fresh.maximize(["conv3:1", "fc8:207"], SHORT)
+    refused(lambda: fresh.filters("fc6"))
     refused(lambda: fresh.classify(sample, top=0))
     refused(lambda: fresh.feature_maps(sample, "conv6"))
     refused(lambda: fresh.deconvnet(sample, ["conv5:300"]))

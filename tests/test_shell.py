@@ -15,7 +15,9 @@ from PIL import Image
 from tests.test_house import ROOT
 from zfnet import InferenceSession, MaximizationSettings, Unit, __main__, crop, decode_image
 from zfnet.__main__ import main
+from zfnet.arithmetic import as_csv
 from zfnet.gallery import EMBEDDED_GALLERY
+from zfnet.geometry import LAYERS, NETWORKS, layer_table, total
 
 Run = Callable[..., str]
 
@@ -122,6 +124,24 @@ def test_architecture_prints_the_table_and_its_totals(run: Run, session: Inferen
     told = json.loads(run("architecture", "--json"))
     assert sum(row["parameters"] for row in told if row["name"] != "gap") == 75_989_096
     assert [row["macs"] for row in told] == [row.macs for row in rows]
+
+
+def test_architecture_prints_any_named_network_without_a_checkpoint(run: Run, tmp_path: Path) -> None:
+    for name, config in NETWORKS.items():
+        command = ("architecture", "--geometry", name, "--checkpoint", tmp_path / "nothing")
+        lines, rows = run(*command).splitlines(), layer_table(config)[:-1]
+        assert [line.split()[0] for line in lines[1:]] == [*LAYERS, "total"]
+        assert lines[-1].split()[1:3] == [f"{total(rows, 'parameters'):,}", f"{total(rows, 'macs'):,}"]
+        assert len({len(line.rstrip()) for line in lines}) == 1
+        assert run(*command, "--csv") == as_csv(config, rows)
+        assert [row["groups"] for row in json.loads(run(*command, "--json"))] == [row.groups for row in rows]
+    assert "11/4/2/1" in run("architecture", "--geometry", "alexnet").splitlines()[1]
+
+
+def test_architecture_writes_the_loaded_network_as_csv(run: Run, session: InferenceSession) -> None:
+    printed = run("architecture", "--csv")
+    assert printed == as_csv(session.info.config, session.architecture())
+    assert [line.split(",")[0] for line in printed.splitlines()] == ["layer", *LAYERS, "gap"]
 
 
 def test_classify_prints_what_the_session_answers(
@@ -260,6 +280,8 @@ def test_what_went_wrong_is_said_in_one_line(
         ("cam x.png --methods magic --out y", "invalid choice: 'magic'"),
         ("cam x.png --layer fc6 --out y", "invalid choice: 'fc6'"),
         ("maximize conv5:1", "--out"),
+        ("architecture --geometry vgg", "invalid choice: 'vgg'"),
+        ("architecture --json --csv", "not allowed with argument"),
         ("maximize conv5:1 --steps many --out y", "invalid int value: 'many'"),
     ],
 )

@@ -16,15 +16,21 @@ import numpy as np
 from PIL import Image
 
 from zfnet import InferenceSession, MaximizationSettings, Unit, ZFNetError, crop, decode_image, render
+from zfnet.arithmetic import SUMMED, as_csv
 from zfnet.cam import METHODS, ClassMap
 from zfnet.classification import HEADS
 from zfnet.deconvnet import Projection
 from zfnet.gallery import EMBEDDED_GALLERY, make_gallery
-from zfnet.geometry import LAYERS, SPATIAL, LayerRow, receptive_field, shapes, total
+from zfnet.geometry import LAYERS, NETWORKS, SPATIAL, LayerRow, layer_table, receptive_field, shapes, total
 from zfnet.images import CROP_MODES
 from zfnet.maximization import Maximization
 
 _SIDE = 672
+_SUMMED_HEADING = ("parameters", "MACs", "stored", "executed")
+_HEADING = (
+    *("layer", "type", "k/s/p/groups", "output", "parameters", "MACs"),
+    *("field", "jump", "left", "centre", "rank", "stored", "executed"),
+)
 
 
 class Output:
@@ -64,19 +70,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def architecture(options: argparse.Namespace) -> None:
-    """Print the table of layers."""
-    rows = _session(options).architecture()
+    """Print the table of layers, of the loaded network or of a named one."""
+    if options.geometry:
+        config = NETWORKS[options.geometry]
+        rows = layer_table(config)[:-1]  # The averaging head belongs to checkpoints.
+    else:
+        session = _session(options)
+        config, rows = session.info.config, session.architecture()
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    heading = ("layer", "type", "k/s/p", "output", "parameters", "MACs", "field", "jump", "rank", "stored", "executed")
-    lines = [heading, *(_cells(row) for row in rows)]
-    totals = [f"{total(rows, c):,}" for c in ("parameters", "macs", "stored_parameters", "executed_macs")]
-    lines.append(("total", "", "", "", totals[0], totals[1], "", "", "", totals[2], totals[3]))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(heading))]
+    if options.csv:
+        print(as_csv(config, rows), end="")
+        return
+    totals = dict(zip(_HEADING, ("total", *[""] * len(_HEADING)), strict=False))
+    totals |= {name: f"{total(rows, c):,}" for name, c in zip(_SUMMED_HEADING, SUMMED, strict=True)}
+    lines = [_HEADING, *(_cells(row) for row in rows), tuple(totals.values())]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADING))]
     for line in lines:
         print("  ".join(c.ljust(w) if i < 4 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))))
-    print("gap is a second classifier on averaged conv5 maps; it is not part of the totals.")
+    if rows[-1].name == "gap":
+        print("gap is a second classifier on averaged conv5 maps; it is not part of the totals.")
 
 
 def classify(options: argparse.Namespace) -> None:
@@ -202,12 +216,14 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
     return (
         row.name,
         row.kind,
-        f"{row.kernel}/{row.stride}/{row.padding}" if row.kernel else "",
+        "/".join(str(v) for v in (row.kernel, row.stride, row.padding, row.groups) if v is not None),
         "×".join(map(str, (row.output[1], row.output[2], row.output[0]))),
         f"{row.parameters:,}",
         f"{row.macs:,}",
         str(seen.size) if seen else "all",
         str(seen.jump) if seen else "",
+        str(seen.start) if seen else "",
+        f"{seen.centre(0):g}" if seen else "",
         str(row.rank or ""),
         f"{row.stored_parameters:,}",
         f"{row.executed_macs:,}",
@@ -257,7 +273,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--unit", type=_unit, help="for example conv5:17; by default the strongest of conv5")
     sub.add_argument("--class", type=int, dest="class_index", metavar="N", help="by default the most probable one")
     sub.add_argument("--steps", type=int, default=256, help="of the maximization")
-    command(architecture).add_argument("--json", action="store_true", help="print JSON")
+    sub = command(architecture)
+    sub.add_argument("--geometry", choices=NETWORKS, help="print this network's table; no checkpoint is loaded")
+    form = sub.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print comma-separated values, without totals")
     sub = command(classify, picture=True)
     sub.add_argument("--top", type=int, default=5)
     sub.add_argument("--head", choices=HEADS, default="fc")

@@ -29,7 +29,7 @@ BELOW = {**dict(zip(LAYERS, ("input", *LAYERS[:-1]), strict=True)), "gap": "conv
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A square convolution; ``groups`` splits the channels as AlexNet did over two GPUs."""
+    """A square convolution; ``groups`` splits the channels, as AlexNet did over two GPUs."""
 
     filters: int
     kernel: int
@@ -50,7 +50,7 @@ class Pooling:
 
 @dataclass(frozen=True, slots=True)
 class ZFNetConfig:
-    """Everything that fixes the shape of a network. ``TABLE``, ``PAPER`` and ``WIDE`` are the named instances."""
+    """Everything that fixes the shape of a network; ``TABLE``, ``PAPER``, ``WIDE`` and ``ALEXNET`` are such."""
 
     geometry: str
     conv1: Convolution
@@ -95,7 +95,33 @@ WIDE = replace(
     conv4=Convolution(1024, kernel=3, padding=1),
     conv5=Convolution(512, kernel=3, padding=1),
 )
+# Krizhevsky et al. 2012, what ZFNet set out from; two groups because it was trained on two GPUs. That paper states no
+# padding either, and pictures of 224 pixels: padding 2 is the reading that makes 55 cells of them when rounding down.
+# (The AlexNet of torchvision is another network, of 2014: 64/192/384/256/256 maps, no groups, 61,100,840 parameters.)
+ALEXNET = ZFNetConfig(
+    geometry="alexnet",
+    conv1=Convolution(96, kernel=11, stride=4, padding=2),
+    pool1=Pooling(),
+    conv2=Convolution(256, kernel=5, padding=2, groups=2),
+    pool2=Pooling(),
+    conv3=Convolution(384, kernel=3, padding=1),
+    conv4=Convolution(384, kernel=3, padding=1, groups=2),
+    conv5=Convolution(256, kernel=3, padding=1, groups=2),
+    pool5=Pooling(),
+)
+# Code that is often copied, up to the line where it stops, and the sizes that are written beside it.
+LISTING = replace(
+    TABLE,
+    geometry="listing",
+    conv1=Convolution(96, kernel=7, stride=2, padding=1),
+    pool1=Pooling(),
+    pool2=Pooling(),
+    pool5=Pooling(),
+)
+LISTING_CLAIMS = dict(zip(SPATIAL, (112, 56, 28, 14, 14, 14, 14, 7), strict=True))
+# What a checkpoint may hold, and what can be tabled.
 GEOMETRIES = {config.geometry: config for config in (TABLE, PAPER, WIDE)}
+NETWORKS = {**GEOMETRIES, ALEXNET.geometry: ALEXNET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +137,11 @@ class ReceptiveField:
         top, left = self.start + row * self.jump, self.start + column * self.jump
         return (max(top, 0), max(left, 0), min(top + self.size, input_size), min(left + self.size, input_size))
 
+    def span(self, cell: int) -> tuple[int, int]:
+        """Return the first and the last pixel of a cell's field, which may lie outside of the picture."""
+        first = self.start + cell * self.jump
+        return first, first + self.size - 1
+
     def centre(self, cell: int) -> float:
         """Return the pixel index at the middle of a cell's field, e.g. 16 u for conv5 in ``table``."""
         return self.start + cell * self.jump + (self.size - 1) / 2
@@ -121,9 +152,9 @@ class LayerRow:
     """One line of the architecture table.
 
     ``parameters`` and ``macs`` (without bias additions) count the full architecture for one picture. A layer that is
-    stored as two factors of ``rank`` has fewer ``stored_parameters`` and ``executed_macs``. ``kernel``, ``stride`` and
-    ``padding`` are None where they mean nothing. ``receptive_field`` is None above the last pooling: those units see
-    the whole picture.
+    stored as two factors of ``rank`` has fewer ``stored_parameters`` and ``executed_macs``. ``kernel``, ``stride``,
+    ``padding`` and ``groups`` are None where they mean nothing. ``receptive_field`` is None above the last pooling:
+    those units see the whole picture.
     """
 
     name: str
@@ -131,6 +162,7 @@ class LayerRow:
     kernel: int | None
     stride: int | None
     padding: int | None
+    groups: int | None
     output: tuple[int, int, int]
     parameters: int
     macs: int
@@ -219,6 +251,7 @@ def _row(config: ZFNetConfig, name: str, sizes: dict[str, tuple[int, int, int]],
         kernel=getattr(layer, "kernel", None),
         stride=getattr(layer, "stride", None),
         padding=getattr(layer, "padding", None),
+        groups=getattr(layer, "groups", None),
         output=output,
         parameters=parameters,
         macs=macs,

@@ -32,6 +32,9 @@ _MARKED = "#e4572e"
 _MARGIN = 3
 _CHOSEN, _ARRIVING = "#3b8fd9", "#ff8c1a"
 _NAMED_WIDTH = 800
+# What fills the diagram: the largest map of these networks, and the sum of log2(channels) of the widest of them. One
+# scale for all, so that two networks can be compared.
+_TALLEST, _WIDEST = 112, 100.2
 _FULL_COLOUR = 0.995
 
 
@@ -109,6 +112,14 @@ def projection(pixels: np.ndarray, box: tuple[int, int, int, int]) -> tuple[np.n
     seen = pixels[top:bottom, left:right] if bottom > top else pixels
     limit = float(np.quantile(np.abs(seen), _FULL_COLOUR))
     return signed_pixels(pixels, limit), limit
+
+
+def filter_tiles(weights: np.ndarray) -> list[np.ndarray]:
+    """Show filters over the three colours, (N, 3, k, k), each as uint8 (k, k, 3).
+
+    Grey is zero; each filter has a symmetric scale of its own, up to its largest weight in any colour.
+    """
+    return [signed_pixels(weight.transpose(1, 2, 0)) for weight in weights]
 
 
 def enlarge(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -203,10 +214,12 @@ def switches(below: np.ndarray, cells: np.ndarray, signal: np.ndarray, side: int
 def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = (960, 240)) -> np.ndarray:
     """Draw the layers as blocks, as high as their maps (square root) and as wide as their channels (logarithm).
 
+    The scale is the same for every network, unless its maps or its sum of channels go beyond all known ones.
+
     Args:
         rows: the architecture table; the ``gap`` head is left out, it is not on the way.
         marked: the layer to be drawn in the accent colour.
-        size: width and height of the drawing in pixels. From a width of 800 on, the blocks are named.
+        size: width and height of the drawing in pixels. From a width of 800 on, the blocks are named, with their sizes.
 
     Returns:
         uint8 (height, width, 3).
@@ -214,21 +227,26 @@ def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = 
     blocks = [row for row in rows if row.name != "gap"]
     width, height = size
     text = width // 64 if width >= _NAMED_WIDTH else 0
-    gap, tall = width // 90, height - 2 * text
+    gap, tall = width // 90, height - 3 * text
     shares = np.log2([row.output[0] for row in blocks])
-    widths = (shares / shares.sum() * (width - gap * (len(blocks) + 1))).astype(int)
+    widths = (shares / max(shares.sum(), _WIDEST) * (width - gap * (len(blocks) + 1))).astype(int)
+    cells_at_full_height = max(_TALLEST, blocks[0].output[1])
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
-    left = gap
+    left = (width - widths.sum() - gap * (len(blocks) - 1)) // 2
     for row, block in zip(blocks, widths.tolist(), strict=True):
         # A fully connected layer has no height; it is drawn as high as a map of 14 cells.
         cells = row.output[1] if row.kind != "fully connected" else 14
-        half = int(0.48 * tall * np.sqrt(cells / blocks[0].output[1]))
+        half = int(0.48 * tall * np.sqrt(cells / cells_at_full_height))
         fill = _MARKED if row.name == marked else _BLOCKS[row.kind]
         draw.rounded_rectangle((left, tall // 2 - half, left + block, tall // 2 + half), radius=3, fill=fill)
         if text:
-            font = ImageFont.load_default(text)
-            draw.text((left + block / 2, height - text), row.name, fill="#333333", font=font, anchor="mm")
+            channels, rows_, columns = row.output
+            # The font has no multiplication sign.
+            said = f"{rows_}x{columns}x{channels}" if row.kind != "fully connected" else f"{channels}"
+            for line, up, large in ((row.name, 2.2, text), (said, 0.9, 0.75 * text)):
+                font = ImageFont.load_default(large)
+                draw.text((left + block / 2, height - up * text), line, fill="#333333", font=font, anchor="mm")
         left += block + gap
     return np.asarray(picture)
 

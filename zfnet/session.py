@@ -20,6 +20,7 @@ from zfnet import contributions as contributions_
 from zfnet import deconvnet as deconvnet_
 from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
+from zfnet import filters as filters_
 from zfnet import saliency as saliency_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.errors import SelectionError
@@ -91,6 +92,10 @@ class InferenceSession:
         """Return the layers of the loaded network, and the ``gap`` head if it has one."""
         rows = layer_table(self.info.config, self.info.ranks)
         return rows if "gap" in self.info.heads else rows[:-1]
+
+    def filters(self, layer: str) -> np.ndarray:
+        """Return the weights of a convolution, float32 (N, C, k, k); see :func:`zfnet.filters.filters`."""
+        return filters_.filters(self._model, layer)
 
     def prepare(self, picture: Image.Image) -> Tensor:
         """Return what goes into the network: normalised float32 (1, 3, 224, 224) on the CPU."""

@@ -19,7 +19,7 @@ from zfnet import InferenceSession, Unit, crop, render
 from zfnet.classification import Classification
 from zfnet.feature_maps import LayerStatistics
 from zfnet.gallery import Premade, read_gallery
-from zfnet.geometry import receptive_field, shapes
+from zfnet.geometry import LayerRow, receptive_field, shapes
 from zfnet.images import digest
 
 THUMBNAIL = 96
@@ -120,6 +120,17 @@ class ClassMapPictures:
     overlay: bytes
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where a unit looks: the cell, and the first and last row and column that it sees, which may lie outside.
+
+    Both are None for a unit that is silent on this picture.
+    """
+
+    position: tuple[int, int] | None
+    spans: tuple[tuple[int, int], tuple[int, int]] | None
 
 
 @cached
@@ -232,9 +243,33 @@ def strip(ids: tuple[str, ...], columns: int, _pictures: Sequence[Image.Image]) 
 
 
 @cached
-def diagram(session: InferenceSession, layer: str, size: tuple[int, int]) -> bytes:
-    """Draw the network to scale in a picture of (width, height), with one layer marked."""
-    return render.encode_png(render.diagram(session.architecture(), layer, size))
+def field(session: InferenceSession, view: Image.Image, unit: Unit) -> Field:
+    """Return what one cell of a unit sees: the unit's own position, else where it responds most strongly."""
+    placed = unit.at_strongest(session.feature_maps(view, unit.layer, cancel=abandoned).values[unit.channel])
+    if placed.position is None:
+        return Field(None, None)
+    seen, (row, column) = receptive_field(session.info.config, unit.layer), placed.position
+    return Field(placed.position, (seen.span(row), seen.span(column)))
+
+
+@cached
+def plain(view: Image.Image) -> bytes:
+    """Return the view itself."""
+    return render.encode_png(np.asarray(view))
+
+
+@cached
+def filters(session: InferenceSession, layer: str, columns: int) -> bytes:
+    """Lay the filters of the first convolution in one sheet, in their own size and without gaps."""
+    return render.encode_png(render.mosaic(render.filter_tiles(session.filters(layer)), columns, gap=0))
+
+
+@cached
+def diagram(
+    session: InferenceSession, layer: str, size: tuple[int, int], rows: tuple[LayerRow, ...] | None = None
+) -> bytes:
+    """Draw a network, by default the loaded one, to scale in a picture of (width, height), with one layer marked."""
+    return render.encode_png(render.diagram(rows or session.architecture(), layer, size))
 
 
 @cached

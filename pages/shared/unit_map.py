@@ -1,11 +1,15 @@
 """The map of one unit, to be pointed at and clicked: its values, and what each cell sees of the picture."""
 
+from collections.abc import Sequence
+
 from pages.shared import results
 from pages.shared.probe import pane, probe
 from pages.shared.results import Look, MapPictures
 from pages.shared.state import select, t, view
 from zfnet import Unit
 from zfnet.geometry import receptive_field
+
+_TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
 
 
 def unit_map(chosen: Unit, look: Look, kept: tuple[int, int] | None) -> MapPictures:
@@ -16,32 +20,35 @@ def unit_map(chosen: Unit, look: Look, kept: tuple[int, int] | None) -> MapPictu
         look: how the map is coloured.
         kept: the cell that stays marked.
     """
-    backend = results.session()
-    maps = results.feature_map(backend, view(), chosen, look)
+    maps = results.feature_map(results.session(), view(), chosen, look)
     name = f"{chosen.layer}:{chosen.channel}"
     limits = {"low": f"{maps.low:.3g}", "high": f"{maps.high:.3g}", "end": f"{maps.end:.3g}"}
-    probe(
-        maps.values,
-        [
-            pane(maps.map, t("feature_maps.map_alt", unit=name), t("feature_maps.map_caption", **limits), seen=False),
-            pane(
-                maps.overlay,
-                t("feature_maps.overlay_alt", unit=name),
-                t("feature_maps.overlay_caption"),
-                seen=True,
-                smooth=True,
-            ),
-        ],
-        field=receptive_field(backend.info.config, chosen.layer),
-        side=backend.info.config.input_size,
-        told=t("feature_maps.told", **{key: f"{{{key}}}" for key in _TOLD}),
-        help=t("feature_maps.probe_help"),
-        key="unit_map",
-        on_click=lambda cell: select(channel=chosen.channel, position=cell, start="cell"),
-        kept=kept,
-        digits=results.DIGITS,
+    alone = t("feature_maps.map_alt", unit=name), t("feature_maps.map_caption", **limits)
+    placed = t("feature_maps.overlay_alt", unit=name), t("feature_maps.overlay_caption")
+    _probe(
+        chosen, maps, [pane(maps.map, *alone, seen=False), pane(maps.overlay, *placed, seen=True, smooth=True)], kept
     )
     return maps
 
 
-_TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
+def unit_field(chosen: Unit, kept: tuple[int, int] | None) -> None:
+    """Show the picture and what the cells of a unit see of it; a click selects the cell on every page."""
+    maps = results.feature_map(results.session(), view(), chosen, Look())
+    words = t("architecture.field_alt", unit=f"{chosen.layer}:{chosen.channel}"), t("architecture.field_help")
+    _probe(chosen, maps, [pane(results.plain(view()), *words, seen=True, smooth=True)], kept)
+
+
+def _probe(chosen: Unit, maps: MapPictures, panes: Sequence[dict[str, object]], kept: tuple[int, int] | None) -> None:
+    config = results.session().info.config
+    probe(
+        maps.values,
+        panes,
+        field=receptive_field(config, chosen.layer),
+        side=config.input_size,
+        told=t("feature_maps.told", **{key: f"{{{key}}}" for key in _TOLD}),
+        help=t("feature_maps.probe_help"),
+        key="probe",
+        on_click=lambda cell: select(channel=chosen.channel, position=cell, start="cell"),
+        kept=kept,
+        digits=results.DIGITS,
+    )
