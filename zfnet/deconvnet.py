@@ -20,7 +20,7 @@ from torch import Tensor
 from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
-from zfnet.window import Window, pullback_cells
+from zfnet.window import pullback_cells
 
 # The widest windows on the way down hold 2 MB a unit, and two of them are alive at once.
 _BATCH = 16
@@ -86,7 +86,7 @@ def _project(model: ZFNet, trace: Trace, activation: Tensor, units: list[Unit]) 
             position=unit.position,
             activation=seed,
             box=seen.box(*unit.position, size) if unit.position else (0, 0, 0, 0),
-            pixels=_picture(window, size),
+            pixels=window.picture(size),
         )
         for unit, seed, window in zip(placed, seeds.tolist(), windows, strict=True)
     ]
@@ -105,11 +105,3 @@ def _project_map(model: ZFNet, trace: Trace, unit: Unit) -> Projection:
         box=(0, 0, size, size),
         pixels=np.ascontiguousarray(pixels.cpu().numpy()),
     )
-
-
-def _picture(window: Window, size: int) -> np.ndarray:
-    """Return the window in its place on an otherwise blank picture, (size, size, 3)."""
-    values = window.values.permute(1, 2, 0).cpu().numpy()  # (h, w, 3)
-    pixels = np.zeros((size, size, 3), values.dtype)
-    pixels[window.top : window.top + values.shape[0], window.left : window.left + values.shape[1]] = values
-    return pixels

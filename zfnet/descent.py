@@ -9,11 +9,11 @@ Reference: Zeiler & Fergus 2013, figure 1. Differences from the paper: as in ``z
 from dataclasses import dataclass, field
 
 import numpy as np
-from torch import Tensor
 
 from zfnet.geometry import BELOW, SPATIAL
-from zfnet.model import Step, Trace, ZFNet
+from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
+from zfnet.window import Step, Window, descend_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +70,40 @@ def descent(model: ZFNet, trace: Trace, unit: Unit) -> Descent:
     unit.check(model.config, SPATIAL)
     activation = trace.activation(unit.layer)
     unit = unit.at_strongest(activation[0, unit.channel].cpu().numpy())
-    cell = (0, unit.channel, *(unit.position or (0, 0)))
-    seed = float(activation[cell])
+    row, column = unit.position or (0, 0)
+    seed = activation[0, unit.channel, row, column]
     if seed <= 0:
         return Descent(unit, 0.0, (), ())
-    signal = activation.new_zeros(activation.shape)
-    signal[cell] = seed
     stages, switches = [], []
-    for step in model.descend(trace, unit.layer, signal, rule="deconvnet"):
+    signal = Window(activation.new_zeros(activation.shape[1], 1, 1), row, column)
+    signal.values[unit.channel] = seed
+    cells = [(unit.channel, row, column)]
+    for step in descend_cells(model, trace, unit.layer, cells, seeds=seed[None], rule="deconvnet"):
         if step.operation == "unpool":
             switches.append(_switches(trace, step.layer, signal))
-        stages.append(_stage(step))
-        signal = step.signal
-    return Descent(unit, seed, tuple(stages), tuple(switches))
+        (signal,) = step.windows
+        stages.append(_stage(trace, step, signal))
+    return Descent(unit, float(seed), tuple(stages), tuple(switches))
 
 
-def _stage(step: Step) -> Stage:
-    strength = step.signal[0].square().mean(0).sqrt()
+def _stage(trace: Trace, step: Step, signal: Window) -> Stage:
     at = step.layer if step.operation == "rectify" else BELOW[step.layer]
-    return Stage(step.operation, step.layer, at, step.signal.shape[1], strength.cpu().numpy())
+    size = (trace.input if at == "input" else trace.outputs[at]).shape[2:]
+    strength = Window(signal.values.square().mean(0, keepdim=True).sqrt(), signal.top, signal.left)
+    return Stage(step.operation, step.layer, at, len(signal.values), strength.placed(size)[0].cpu().numpy())
 
 
-def _switches(trace: Trace, pool: str, signal: Tensor) -> Switches:
-    """Describe the unpooling of ``signal``, (1, C, h, w), through its strongest channel."""
-    channel = int(signal[0].square().sum((1, 2)).argmax())
-    below = trace.activation(BELOW[pool])[0, channel]
+def _switches(trace: Trace, pool: str, signal: Window) -> Switches:
+    """Describe the unpooling of a signal through its strongest channel."""
+    channel = int(signal.values.square().sum((1, 2)).argmax())
+    pooled, below = trace.outputs[pool][0, channel], trace.activation(BELOW[pool])[0, channel]
+    arriving = Window(signal.values[channel : channel + 1], signal.top, signal.left).placed(pooled.shape)[0]
     flat = trace.switches[pool][0, channel].cpu().numpy()
     return Switches(
         layer=pool,
         channel=channel,
-        pooled=trace.outputs[pool][0, channel].cpu().numpy().copy(),
+        pooled=pooled.cpu().numpy().copy(),
         below=below.cpu().numpy().copy(),
         cells=np.stack(np.divmod(flat, below.shape[1]), -1),
-        signal=signal[0, channel].cpu().numpy().copy(),
+        signal=arriving.cpu().numpy(),
     )

@@ -16,7 +16,7 @@ two windows chose the same cell: here their signals add, which is the exact adjo
 would lose the other, often the very activation that is projected).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -70,18 +70,6 @@ class Trace:
     def nbytes(self) -> int:
         """Return the memory that the trace holds."""
         return sum(t.nbytes for t in (self.input, *self.outputs.values(), *self.switches.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One operation on the way down: ``rectify`` in a layer, ``unpool`` or ``filter`` through it to the one below.
-
-    ``signal`` is what it leaves, (K, C, H, W).
-    """
-
-    layer: str
-    operation: str
-    signal: Tensor
 
 
 class FactoredLinear(nn.Module):
@@ -205,18 +193,6 @@ class ZFNet(nn.Module):
             SelectionError: for an unknown rule, a layer that the trace does not hold, or when ``until`` does not lie
                 below ``layer``.
         """
-        for step in self.descend(trace, layer, cotangent, rule=rule, until=until):
-            cotangent = step.signal
-        return cotangent
-
-    def descend(
-        self, trace: Trace, layer: str, cotangent: Tensor, *, rule: str = "gradient", until: str = "input"
-    ) -> Iterator[Step]:
-        """Take the same way as ``pullback``, step by step.
-
-        Yields:
-            Each operation on the way with the signal that it leaves.
-        """
         if rule not in RULES:
             raise SelectionError(f"the rules at a ReLU are {', '.join(RULES)}, got {rule!r}")
         if layer not in trace.outputs:
@@ -224,9 +200,8 @@ class ZFNet(nn.Module):
         for name in self._path(layer, until):
             if name in RECTIFIED:
                 cotangent = RULES[rule](cotangent, trace.outputs[name])
-                yield Step(name, "rectify", cotangent)
             cotangent = self._transpose(name, cotangent, trace)
-            yield Step(name, "unpool" if name in POOLINGS else "filter", cotangent)
+        return cotangent
 
     def _path(self, layer: str, until: str) -> list[str]:
         """Return the layers to be crossed, from ``layer`` down to the one above ``until``."""

@@ -16,6 +16,7 @@ import numpy as np
 from zfnet.errors import SelectionError
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
+from zfnet.window import Window, pullback_cells
 
 METHODS = ("gradient", "guided")
 
@@ -48,13 +49,15 @@ def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient"
     if method not in METHODS:
         raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
     unit.check(model.config, tuple(trace.outputs))
-    value = trace.activation(unit.layer)[:1]
-    signal = value.new_zeros(value.shape)
-    if value.ndim == 2:
+    value, size = trace.activation(unit.layer)[0], model.config.input_size
+    if value.ndim == 1:
+        signal = value.new_zeros(1, len(value))
         signal[0, unit.channel] = 1
-    else:
-        unit = unit.at_strongest(value[0, unit.channel].cpu().numpy())
-        if unit.position:
-            signal[(0, unit.channel, *unit.position)] = 1
-    pixels = model.pullback(trace, unit.layer, signal, rule=method)[0].permute(1, 2, 0)  # (224, 224, 3)
-    return Saliency(unit, method, np.ascontiguousarray(pixels.cpu().numpy()))
+        carried = model.pullback(trace, unit.layer, signal, rule=method)[0]
+        return Saliency(unit, method, Window(carried, 0, 0).picture(size))
+    unit = unit.at_strongest(value[unit.channel].cpu().numpy())
+    if unit.position is None:
+        return Saliency(unit, method, Window(value.new_zeros(3, 0, 0), 0, 0).picture(size))
+    cells = [(unit.channel, *unit.position)]
+    (window,) = pullback_cells(model, trace, unit.layer, cells, seeds=value.new_ones(1), rule=method)
+    return Saliency(unit, method, window.picture(size))

@@ -13,9 +13,10 @@ Reference: Zeiler & Fergus 2013, section 2.1.
 Differences from the paper: those of ``zfnet.model``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,10 +39,32 @@ class Window:
         height, width = self.values.shape[1:]
         return maps[:, self.top : self.top + height, self.left : self.left + width]
 
+    def placed(self, size: tuple[int, ...]) -> Tensor:
+        """Return whole maps of a size, (C, *size), that are zero outside of the window."""
+        maps = self.values.new_zeros(self.values.shape[0], *size)
+        self.view(maps)[:] = self.values
+        return maps
+
+    def picture(self, size: int) -> np.ndarray:
+        """Return the whole picture, (size, size, 3), of a window on it."""
+        return np.ascontiguousarray(self.placed((size, size)).permute(1, 2, 0).cpu().numpy())
+
     def below(self, layer: Convolution | Pooling) -> tuple[int, int, int, int]:
         """Return (top, left, height, width) of what this window reads through a layer, cells in the padding too."""
         height, width = ((n - 1) * layer.stride + layer.kernel for n in self.values.shape[1:])
         return self.top * layer.stride - layer.padding, self.left * layer.stride - layer.padding, height, width
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation on the way down: ``rectify`` in a layer, ``unpool`` or ``filter`` through it to the one below.
+
+    ``windows`` are what it leaves, one for each signal.
+    """
+
+    layer: str
+    operation: str
+    windows: list[Window]
 
 
 def pullback_cells(
@@ -63,26 +86,42 @@ def pullback_cells(
     Raises:
         SelectionError: for an unknown rule, or a layer whose cells have no window.
     """
+    *_, last = descend_cells(model, trace, layer, cells, seeds=seeds, rule=rule)
+    return last.windows
+
+
+def descend_cells(
+    model: ZFNet, trace: Trace, layer: str, cells: Sequence[tuple[int, int, int]], *, seeds: Tensor, rule: str
+) -> Iterator[Step]:
+    """Go the way of ``pullback_cells`` step by step; the last one leaves the windows on the picture."""
     if rule not in RULES:
         raise SelectionError(f"the rules at a ReLU are {', '.join(RULES)}, got {rule!r}")
     if layer not in SPATIAL:
         raise SelectionError(f"windows start in cells of {', '.join(SPATIAL)}, got {layer!r}")
     if layer in POOLINGS:
         # The whole signal goes to the one cell that was chosen, whose own window is smaller.
-        switches, width = trace.switches[layer][0], trace.outputs[BELOW[layer]].shape[3]
+        switches, width, pool = trace.switches[layer][0], trace.outputs[BELOW[layer]].shape[3], layer
         cells, layer = [(cell[0], *divmod(int(switches[cell]), width)) for cell in cells], BELOW[layer]
-    windows = _start(trace.outputs[layer][0], cells, seeds)
+        windows = _start(trace.outputs[layer][0], cells, seeds)
+        yield Step(pool, "unpool", windows)
+    else:
+        windows = _start(trace.outputs[layer][0], cells, seeds)
     for name in reversed(SPATIAL[: SPATIAL.index(layer) + 1]):
         maps = (trace.input if BELOW[name] == "input" else trace.outputs[BELOW[name]])[0]  # (C, H, W)
         if name in POOLINGS:
             pooling: Pooling = getattr(model.config, name)
             windows = [_unpool(window, pooling, trace.switches[name][0], maps) for window in windows]
+            yield Step(name, "unpool", windows)
         else:
             convolution: Convolution = getattr(model.config, name)
-            signals = [RULES[rule](window.values, window.view(trace.outputs[name][0])) for window in windows]
-            filtered = _filter(signals, convolution, model.get_parameter(f"{name}.weight"))
+            windows = [
+                Window(RULES[rule](window.values, window.view(trace.outputs[name][0])), window.top, window.left)
+                for window in windows
+            ]
+            yield Step(name, "rectify", windows)
+            filtered = _filter([w.values for w in windows], convolution, model.get_parameter(f"{name}.weight"))
             windows = [_cut(v, w.below(convolution), maps) for v, w in zip(filtered, windows, strict=True)]
-    return windows
+            yield Step(name, "filter", windows)
 
 
 def _start(maps: Tensor, cells: Sequence[tuple[int, int, int]], seeds: Tensor) -> list[Window]:

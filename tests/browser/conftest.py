@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -125,7 +125,7 @@ class Dashboard:
     def asks_for(self, **query: str) -> None:
         """Wait until the address has these parameters."""
         for name, value in query.items():
-            expect(self.page).to_have_url(re.compile(rf"[?&]{name}={re.escape(value)}(&|$)"))
+            expect(self.page).to_have_url(re.compile(rf"[?&]{name}={re.escape(quote(value, safe=''))}(&|$)"))
 
     def send(self, name: str, data: bytes) -> None:
         """Upload a file."""

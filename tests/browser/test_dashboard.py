@@ -17,6 +17,7 @@ from pages.shared.texts import LANGUAGES
 from tests.browser.conftest import PAGES, Dashboard, Visit
 from tests.browser.server import Server
 from zfnet import InferenceSession, InvalidImageError, crop, decode_image
+from zfnet.geometry import TABLE, receptive_field, shapes
 
 pytestmark = pytest.mark.browser
 
@@ -189,6 +190,109 @@ def test_a_link_is_opened_by_a_server_that_nobody_has_visited_yet(
     assert link.items() <= visitor.query.items()
 
 
+def tiles(visitor: Dashboard) -> tuple[int, float, float]:
+    """Return how many tiles of the feature maps stand in a row, and how wide and high each is."""
+    found = cell(visitor, r"\w+:\d+")
+    expect(found.first).to_be_visible()
+    boxes = [found.nth(i).bounding_box() for i in range(found.count())]
+    tops = {box["y"] for box in boxes if box}
+    return sum(box["y"] == min(tops) for box in boxes), min(box["width"] for box in boxes), boxes[0]["height"]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("layer", ["conv1", "conv2", "conv3", "pool5"])
+def test_tiles_are_large_enough_to_be_seen_and_touched(visit: Visit, layer: str, width: int) -> None:
+    visitor = visit("/feature-maps", layer=layer)
+    visitor.page.set_viewport_size({"width": width, "height": 900})
+    columns, wide, high = tiles(visitor)
+    assert min(wide, high) >= 48
+    assert columns * wide <= width
+    assert cell(visitor, r"\w+:\d+").count() == 96
+    visitor.main.get_by_text(visitor.t("feature_maps.all")).click()
+    expect(cell(visitor, r"\w+:\d+")).to_have_count(shapes(TABLE)[layer][0])
+
+
+@pytest.mark.parametrize("layer", ["conv1", "pool2", "conv5"])
+def test_pointing_at_a_cell_tells_its_value_and_frames_what_it_sees(
+    visit: Visit, session: InferenceSession, first_view: Image.Image, layer: str
+) -> None:
+    visitor = visit("/feature-maps", layer=layer, channel="7")
+    values, seen = session.feature_maps(first_view, layer).values[7], receptive_field(TABLE, layer)
+    here = visitor.image(visitor.t("feature_maps.map_alt", unit=f"{layer}:7"))
+    there = visitor.image(visitor.t("feature_maps.overlay_alt", unit=f"{layer}:7"))
+    told, side = visitor.main.locator("output"), len(values)
+    for row, column in ((0, 0), (side - 1, 0), (side // 2, side // 3), (side - 1, side - 1)):
+        point(here, (column + 0.5) / side, (row + 0.5) / side)
+        top, left, bottom, right = seen.box(row, column)
+        said = {"row": row, "column": column, "value": f"{values[row, column]:.4f}"}
+        said |= {"top": top, "bottom": bottom - 1, "left": left, "right": right - 1}
+        expect(told).to_have_text(visitor.t("feature_maps.told", **said))
+        frame, picture = (one.bounding_box() for one in (marked(there), there))
+        for edge, length, start, end in (("y", "height", top, bottom), ("x", "width", left, right)):
+            scale = picture[length] / 224
+            assert frame[edge] == pytest.approx(picture[edge] + start * scale, abs=1)
+            assert frame[length] == pytest.approx((end - start) * scale, abs=1)
+    # On the picture, the cell is the one whose field is centred nearest.
+    row, column = side // 3, side // 2
+    point(there, (seen.centre(column) + 0.5) / 224, (seen.centre(row) + 0.5) / 224)
+    expect(told).to_contain_text(f"{values[row, column]:.4f}")
+
+
+def point(image: Locator, right: float, down: float) -> None:
+    """Move the pointer to a place in a picture, in shares of its width and height."""
+    box = image.bounding_box()
+    image.hover(position={"x": right * box["width"], "y": down * box["height"]}, force=True)
+
+
+def marked(image: Locator) -> Locator:
+    """Return the frame around what the cell under the pointer sees."""
+    return image.locator("..").locator(".pointed")
+
+
+def test_a_cell_is_chosen_by_a_click_or_by_the_keyboard_and_projected(visit: Visit) -> None:
+    visitor = visit("/feature-maps", layer="conv4", channel="9")
+    here = visitor.image(visitor.t("feature_maps.map_alt", unit="conv4:9"))
+    box = here.bounding_box()
+    here.click(position={"x": 5.5 / 14 * box["width"], "y": 3.5 / 14 * box["height"]}, force=True)
+    visitor.asks_for(position="3,5")
+    expect(visitor.main.get_by_text(visitor.t("feature_maps.arithmetic", unit="conv4:9@3,5"))).to_be_visible()
+    visitor.settle()
+    pane = here.locator("..")
+    pane.focus()
+    visitor.page.keyboard.press("ArrowDown")
+    visitor.page.keyboard.press("ArrowRight")
+    visitor.page.keyboard.press("Enter")
+    visitor.asks_for(position="4,6")
+    visitor.go("deconvnet")
+    expect(visitor.main.get_by_role("radio", name=visitor.t("deconvnet.start_position"))).to_be_checked()
+    visitor.asks_for(position="4,6")
+
+
+def test_a_bar_of_a_fully_connected_layer_can_be_chosen(visit: Visit) -> None:
+    visitor = visit("/feature-maps", layer="fc6")
+    visitor.main.locator(".plotly .bars .point").nth(5).click(force=True)
+    visitor.page.wait_for_url(re.compile(r"[?&]channel=\d+"))
+    visitor.settle()
+    channel = visitor.query["channel"]
+    expect(visitor.main.get_by_text(visitor.t("feature_maps.arithmetic", unit=f"fc6:{channel}"))).to_be_visible()
+
+
+def test_one_of_the_nine_strongest_units_can_be_taken_apart(visit: Visit, strongest: list[int]) -> None:
+    visitor = visit("/deconvnet", start="nine")
+    visitor.main.get_by_role("button", name=re.compile(rf"^conv5:{strongest[3]}@")).click()
+    visitor.asks_for(channel=str(strongest[3]), start="cell")
+    visitor.shows(visitor.t("deconvnet.patch_alt", unit=f"conv5:{strongest[3]}"))
+
+
+def test_a_filter_is_chosen_on_the_architecture_page(visit: Visit) -> None:
+    visitor = visit("/architecture")
+    visitor.main.get_by_role("button", name="conv1:40", exact=True).click()
+    visitor.asks_for(layer="conv1", channel="40")
+    visitor.settle()
+    expect(visitor.main.get_by_role("button", name="conv1:40", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(visitor.image(visitor.t("architecture.field_alt", unit="conv1:40"))).to_be_visible()
+
+
 def test_a_click_on_a_feature_map_selects_its_channel_on_every_page(visit: Visit, strongest: list[int]) -> None:
     visitor, unit = visit("/feature-maps"), f"conv5:{strongest[14]}"
     cell(visitor, unit).click()
@@ -197,7 +301,7 @@ def test_a_click_on_a_feature_map_selects_its_channel_on_every_page(visit: Visit
     expect(visitor.main.get_by_role("button", pressed=True)).to_have_count(1)
     visitor.shows(visitor.t("feature_maps.map_alt", unit=unit), visitor.t("feature_maps.overlay_alt", unit=unit))
     visitor.go("deconvnet")
-    visitor.shows(*(visitor.t(f"deconvnet.{name}_alt", unit=unit) for name in ("boxed", "input", "patch")))
+    visitor.shows(*(visitor.t(f"deconvnet.{name}_alt", unit=unit) for name in ("input", "patch")))
     visitor.go("overview")
     visitor.shows(visitor.t("overview.maps_alt", unit=unit))
     visitor.asks_for(channel=str(strongest[14]))
@@ -218,7 +322,8 @@ def test_a_visitor_in_a_hurry_keeps_what_was_chosen(visit: Visit, seed: int) -> 
 
 def test_an_arrow_key_and_enter_select_the_neighbouring_feature_map(visit: Visit, strongest: list[int]) -> None:
     visitor = visit("/feature-maps")
-    here, neighbour, below = (f"conv5:{channel}" for channel in (strongest[0], strongest[1], strongest[13]))
+    columns = tiles(visitor)[0]
+    here, neighbour, below = (f"conv5:{strongest[place]}" for place in (0, 1, 1 + columns))
     cell(visitor, here).focus()
     visitor.page.keyboard.press("ArrowRight")
     expect(cell(visitor, neighbour)).to_be_focused()
@@ -230,7 +335,7 @@ def test_an_arrow_key_and_enter_select_the_neighbouring_feature_map(visit: Visit
     visitor.page.keyboard.press("ArrowDown")
     expect(cell(visitor, below)).to_be_focused()
     visitor.page.keyboard.press("Space")
-    visitor.asks_for(channel=str(strongest[13]))
+    visitor.asks_for(channel=str(strongest[1 + columns]))
 
 
 @pytest.mark.parametrize("name", ["overview", "gradcam"])
