@@ -150,7 +150,7 @@ def _upload() -> None:
 def _unit() -> None:
     """Show the choice of layer, channel and class."""
     backend, current = session(), view()
-    layer = selection().layer
+    labels, language, layer = backend.info.labels, selection().language, selection().layer
     strongest = ranking(backend, current, layer).channels[0]
     choose(st.selectbox, "layer", t("frame.layer"), options=list(LAYERS))
     choose(
@@ -166,9 +166,9 @@ def _unit() -> None:
         "class_index",
         t("frame.class"),
         # Streamlit keeps the words of a choice once made: another language is another box.
-        place=selection().language,
+        place=language,
         options=list(range(backend.info.config.num_classes)),
-        format_func=lambda i: f"{class_name(i)} ({i})",
+        format_func=lambda i: f"{labels.name(i, language)} ({i})",
         placeholder=t("frame.most_probable"),
         index=None,
     )

@@ -14,7 +14,7 @@ PAIR = 140
 
 @dataclass(frozen=True, slots=True)
 class ProjectionPictures:
-    """One projection: where it looked, the input patch and the projected patch at one scale.
+    """One projection: the input patch and the projected patch at one scale.
 
     ``tile`` is the projected patch made square by what lies beside it. Colours are full at ± ``limit``.
     """
@@ -22,7 +22,6 @@ class ProjectionPictures:
     position: tuple[int, int] | None
     activation: float
     box: tuple[int, int, int, int]
-    boxed: bytes
     tile: bytes
     input_patch: bytes
     patch: bytes
@@ -82,7 +81,6 @@ def projection(
         position=found.position,
         activation=found.activation,
         box=found.box,
-        boxed=large(render.draw_box(pixels, found.box) if found.position else pixels),
         tile=large(_square(shown, found.box)),
         input_patch=large(pixels[top:bottom, left:right]),
         patch=large(shown[top:bottom, left:right]),

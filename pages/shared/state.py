@@ -119,4 +119,9 @@ def picture() -> Image.Image:
 
 def view() -> Image.Image:
     """Return the 224×224 picture that the network sees."""
-    return crop(picture(), selection().crop, offset=selection().offset)
+    now = selection()
+    key = (now.image, missing(), now.crop, now.offset)
+    # Asked for many times in a run; cutting it out takes milliseconds.
+    if st.session_state.get("view", (None,))[0] != key:
+        st.session_state.view = (key, crop(picture(), now.crop, offset=now.offset))
+    return st.session_state.view[1]  # type: ignore[no-any-return]

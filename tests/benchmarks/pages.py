@@ -1,0 +1,55 @@
+"""How long the server works when a visitor turns to a page: with the picture traced, and with the page seen before."""
+
+import time
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.benchmarks.tables import spread, table
+from tests.browser.server import ROOT
+
+_MILLISECONDS = 150
+# Page, address, and whether all channels stand on one page.
+_VIEWS: tuple[tuple[str, str, dict[str, str], bool], ...] = (
+    ("Overview", "overview", {}, False),
+    ("Architecture", "architecture", {}, False),
+    ("Feature maps of conv1, 96 channels", "feature_maps", {"layer": "conv1"}, False),
+    ("Feature maps of conv3, all 384 channels", "feature_maps", {"layer": "conv3"}, True),
+    ("Feature maps of fc6", "feature_maps", {"layer": "fc6"}, False),
+    ("DeconvNet, strongest activation", "deconvnet", {}, False),
+    ("DeconvNet, nine strongest units", "deconvnet", {"start": "nine"}, False),
+    ("Grad-CAM", "gradcam", {}, False),
+)
+
+
+def page_table(rounds: int) -> str:
+    """Turn from the maximization page to every other, round after round, and back.
+
+    Before a fresh view all results but traces are forgotten; those of the frame are there again, as for any visitor who
+    turns a page.
+    """
+    pages = {name: page for name, page, *_ in _VIEWS}
+    visits = {name: _visit(everything, query) for name, _, query, everything in _VIEWS}
+    fresh: dict[str, list[float]] = {name: [] for name in visits}
+    seen: dict[str, list[float]] = {name: [] for name in visits}
+    for number in range(rounds + 1):
+        for name, at in visits.items():
+            st.cache_data.clear()
+            for times in (fresh[name], seen[name]):
+                at.switch_page("../maximization.py").run()
+                begin = time.perf_counter()
+                at.switch_page(f"../{pages[name]}.py").run()
+                if number:  # the first round warms up
+                    times.append((time.perf_counter() - begin) * 1000)
+    rows = [
+        (name, spread(fresh[name], "ms", _MILLISECONDS), spread(seen[name], "ms", _MILLISECONDS)) for name in visits
+    ]
+    return table(("Server time of a view", "picture traced", "page seen before"), rows)
+
+
+def _visit(everything: bool, query: dict[str, str]) -> AppTest:
+    at = AppTest.from_file(ROOT / "pages" / "shared" / "dashboard.py", default_timeout=60)
+    at.query_params.update(query)
+    at.run()
+    at.session_state["all_channels"] = everything
+    return at
