@@ -44,6 +44,7 @@ with alexnet:
     st.markdown(tables.changes(zfnet))
     st.table(tables.comparison(zfnet), border="horizontal", hide_header=False, alt=t("architecture.comparison_alt"))
     st.caption(t("architecture.comparison_caption", geometry=networks[zfnet.geometry]))
+    st.page_link("../stride.py", label=t("architecture.to_stride"), icon=":material/grid_on:")
 with listing:
     st.markdown(t("architecture.listing"))
     st.table(tables.listing(), border="horizontal", hide_header=False, alt=t("architecture.listing_alt"))

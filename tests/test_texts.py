@@ -19,6 +19,7 @@ from zfnet.feature_maps import ORDERS
 from zfnet.geometry import TABLE, layer_table
 from zfnet.images import CROP_MODES
 from zfnet.render import UNSIGNED
+from zfnet.stride import VERDICTS
 
 HANGUL = re.compile("[가-힣]")
 SENTENCE = re.compile(r"[A-Za-z]+ [a-z]+ [a-z]+")
@@ -33,6 +34,7 @@ VALUES = {
     "frame.crop_*": CROP_MODES,
     "feature_maps.scale_*": SCALES,
     "feature_maps.order_*": ORDERS,
+    "stride.verdict_*": VERDICTS,
 }
 PROPER_NAMES = {"ZFNet Explorer", *texts.LANGUAGES.values()}
 # What is read in a call, by Streamlit's names and by our own: these arguments by name, and those by place.

@@ -22,6 +22,7 @@ from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
 from zfnet import filters as filters_
 from zfnet import saliency as saliency_
+from zfnet import stride as stride_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
@@ -185,6 +186,30 @@ class InferenceSession:
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
             return saliency_.saliency(self._model, trace, Unit.parse(unit), method=method)
+
+    def stride_lab(
+        self,
+        picture: Image.Image,
+        channel: int | None = None,
+        strides: Sequence[int] = stride_.STRIDES,
+        *,
+        cancel: Cancel | None = None,
+    ) -> stride_.StrideLab:
+        """Return one filter's answers at several strides; see :func:`zfnet.stride.stride_lab`."""
+        with self._compute(cancel):
+            return stride_.stride_lab(self._model, self.prepare(picture).to(self._device), channel, strides)
+
+    def fold_back(
+        self,
+        periods: Sequence[float],
+        orientation: float,
+        strides: Sequence[int] = stride_.STRIDES,
+        *,
+        cancel: Cancel | None = None,
+    ) -> tuple[stride_.FoldBack, ...]:
+        """Return which frequencies the maps of gratings show; see :func:`zfnet.stride.fold_back`."""
+        with self._compute(cancel):
+            return stride_.fold_back(self._model, periods, orientation, self._normalise, strides=strides)
 
     def class_activation(
         self,

@@ -1,6 +1,7 @@
 """Charts that are hovered: curves, histograms, bars."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _PLAIN, _CHOSEN = "#3b528b", "#e4572e"
+_LINES = ("#9aa0a6", "#21918c", "#e4572e", "#3b528b")
 
 
 def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:
@@ -79,6 +81,36 @@ def bars(
     figure.update_traces(selected_marker_opacity=1, unselected_marker_opacity=1)
     figure.update_xaxes(showticklabels=False)
     _show(figure, alt, height=340, key=key, on_select=clicked, selection_mode="points")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line (x, y) with its name, the points measured along it, and one of them to be marked."""
+
+    name: str
+    line: tuple[np.ndarray, np.ndarray]
+    points: tuple[np.ndarray, np.ndarray]
+    marked: tuple[float, float] | None
+
+
+def lines(drawn: Sequence[Line], axes: tuple[str, str], alt: str, *, at: float) -> None:
+    """Draw several lines with points, and a dotted upright one ``at`` where the marked points are."""
+    figure = _figure("Scatter", axes, x=[], y=[], showlegend=False)
+    figure.add_vline(x=at, line={"width": 1, "dash": "dot", "color": "#888888"})
+    for line, colour in zip(drawn, _LINES, strict=False):
+        look = {"legendgroup": line.name, "name": line.name, "hovertemplate": "%{x:.3f} → %{y:.3f}"}
+        figure.add_scatter(x=line.line[0], y=line.line[1], mode="lines", line={"color": colour, "width": 1.5}, **look)
+        x, y = line.points
+        figure.add_scatter(x=x, y=y, mode="markers", marker={"color": colour, "size": 5}, showlegend=False, **look)
+        if line.marked:
+            marker = {"color": colour, "size": 15, "line": {"color": "#ffffff", "width": 2}}
+            figure.add_scatter(
+                x=line.marked[:1], y=line.marked[1:], mode="markers", marker=marker, showlegend=False, **look
+            )
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero")
+    _show(figure, alt, height=300)
 
 
 def _figure(kind: str, axes: tuple[str, str], **trace: Any) -> "go.Figure":

@@ -15,6 +15,7 @@ page = st.navigation(
     [
         st.Page("../overview.py", title=t("overview.title"), default=True),
         st.Page("../architecture.py", title=t("architecture.title"), url_path="architecture"),
+        st.Page("../stride.py", title=t("stride.title"), url_path="stride"),
         st.Page("../feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
         st.Page("../deconvnet.py", title=t("deconvnet.title"), url_path="deconvnet"),
         st.Page("../gradcam.py", title=t("gradcam.title"), url_path="gradcam"),

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.shared.clickable import data_url
 
 _STYLE = """<style>
-.figures { display: flex; flex-wrap: wrap; gap: 14px 10px; align-items: flex-end; }
+.figures { display: flex; flex-wrap: wrap; gap: 14px 10px; }
 .figures figure { margin: 0; }
 .figures img { display: block; image-rendering: pixelated; border-radius: 3px; }
 .figures figcaption { font-size: 0.8rem; line-height: 1.3; margin-top: 3px; }
@@ -28,14 +28,15 @@ class Figure:
     side: int = 112
 
 
-def figures(shown: Sequence[Figure]) -> None:
-    """Show pictures in a row, which breaks where the page ends."""
+def figures(shown: Sequence[Figure], align: str = "end") -> None:
+    """Show pictures in a row, which breaks where the page ends; ``align`` says which of their edges are level, "start"
+    for the upper ones."""
     parts = "".join(
         f"<figure style='width: {f.side}px'>{image(f.png, f.alt, f.side)}"
         f"<figcaption>{html.escape(f.caption)}<small>{html.escape(f.small)}</small></figcaption></figure>"
         for f in shown
     )
-    st.html(f"{_STYLE}<div class='figures'>{parts}</div>")
+    st.html(f"{_STYLE}<div class='figures' style='align-items: flex-{align}'>{parts}</div>")
 
 
 def image(png: bytes, alt: str, side: int) -> str:

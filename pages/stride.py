@@ -1,0 +1,56 @@
+"""One filter of conv1 at strides 1, 2 and 4: aliasing, on a grating and on the visitor's picture."""
+
+import streamlit as st
+
+from pages.shared import results
+from pages.shared import stride_parts as parts
+from pages.shared.state import t, view
+from pages.shared.widgets import picture, reading
+
+backend, kept = results.session(), parts.chosen_filter()
+st.session_state.setdefault("period", parts.PRESETS["fine"])
+st.session_state.setdefault("orientation", 0)
+what = st.empty()
+
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    period = st.slider(
+        t("stride.period"), *parts.PERIODS, step=0.1, format="%.1f", key="period", persist_state="session"
+    )
+    orientation = st.slider(
+        t("stride.orientation"),
+        0,
+        165,
+        step=15,
+        key="orientation",
+        persist_state="session",
+        help=t("stride.orientation_help"),
+    )
+    for name, value in parts.PRESETS.items():
+        st.button(
+            t(f"stride.preset_{name}"),
+            key=f"preset_{name}",
+            on_click=st.session_state.update,
+            kwargs={"period": value, "orientation": 0},
+        )
+maps, below = st.container(), st.container()
+with below:
+    zoom = parts.ZOOM if st.toggle(t("stride.zoom"), key="stride_zoom", persist_state="session") else 1
+
+shown = parts.on_grating(backend, period, orientation, kept, zoom=zoom)
+what.markdown(t("stride.what", unit=f"conv1:{shown.channel}"))
+with maps:
+    parts.show_grating(shown, period)
+with below:
+    picture(results.colour_bar("diverging"), t("stride.bar_alt"), t("stride.bar_caption", end=shown.end))
+
+samples, filters = st.columns([1.2, 1], gap="medium")
+with filters:
+    st.subheader(t("stride.filters"), anchor=False)
+    parts.show_filters(shown.channel, kept is not None)
+st.subheader(t("stride.picture"), anchor=False)
+parts.show_view(parts.on_view(backend, view(), shown.channel, zoom=zoom))
+reading("stride")
+# Last, for a new orientation is measured anew: everything else stands already.
+with samples:
+    st.subheader(t("stride.curve"), anchor=False)
+    parts.show_curve(shown, period, orientation)
