@@ -4,7 +4,8 @@ import streamlit as st
 
 from pages.shared import architecture_tables as tables
 from pages.shared import results
-from pages.shared.architecture_parts import filters, receptive_field, switch, table
+from pages.shared.architecture_parts import filters, receptive_field, switch, table, tabs
+from pages.shared.audit_parts import audit
 from pages.shared.state import selection, t
 from pages.shared.widgets import picture, reading
 from zfnet.arithmetic import as_csv
@@ -30,9 +31,7 @@ table(config, rows, part)
 st.caption(t("architecture.diagram_caption"))
 reading("architecture")
 
-fields, alexnet, listing, notes = st.tabs(
-    [t(f"architecture.tab_{tab}") for tab in ("fields", "alexnet", "listing", "notes")]
-)
+fields, bad, alexnet, listing, notes = tabs("fields", "audit", "alexnet", "listing", "notes")
 with fields:
     where, weights = st.columns([1, 2.2], gap="medium")
     with where:
@@ -52,3 +51,6 @@ with listing:
 with notes:
     st.markdown(t("architecture.notes"))
     st.table(tables.notes(), border="horizontal", hide_header=False, alt=t("architecture.notes_alt"))
+if bad.open:
+    with bad:
+        audit()

@@ -7,7 +7,7 @@ went wrong is said in one line on stderr, with exit code 2.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zfnet import InferenceSession, MaximizationSettings, Unit, ZFNetError, crop, decode_image, render
+from zfnet import (
+    InferenceSession,
+    InvalidImageError,
+    MaximizationSettings,
+    Unit,
+    ZFNetError,
+    crop,
+    decode_image,
+    render,
+)
 from zfnet.arithmetic import SUMMED, as_csv
+from zfnet.audit_report import as_records, as_table
 from zfnet.cam import METHODS, ClassMap
 from zfnet.classification import HEADS
 from zfnet.deconvnet import Projection
 from zfnet.gallery import EMBEDDED_GALLERY, make_gallery
-from zfnet.geometry import LAYERS, NETWORKS, SPATIAL, LayerRow, layer_table, receptive_field, shapes, total
+from zfnet.geometry import LAYERS, NETWORKS, RECTIFIED, SPATIAL, LayerRow, layer_table, receptive_field, shapes, total
 from zfnet.images import CROP_MODES
 from zfnet.maximization import Maximization
 
@@ -146,6 +156,19 @@ def gallery(options: argparse.Namespace) -> None:
     make_gallery(session, units, settings, options.out, progress=lambda done, of: print(f"{done} of {of}", flush=True))
 
 
+def audit(options: argparse.Namespace) -> None:
+    """Look for bad filters over the pictures of a folder and of all folders in it: dead, always on, alike, aliased."""
+    skipped: dict[str, str] = {}
+    found = _session(options).audit(_views(options.folder, skipped))
+    found = tuple(layer for layer in found if options.layer in (None, layer.layer))
+    if options.json:
+        print(json.dumps({"skipped": skipped, "layers": as_records(found)}, indent=2, ensure_ascii=False))
+        return
+    for file, reason in skipped.items():
+        print(f"skipped {file}: {reason}")
+    print(as_table(found))
+
+
 def explain(options: argparse.Namespace) -> None:
     """Write one picture for each lens: architecture, feature maps, DeconvNet, Grad-CAM, maximization."""
     session, view, output = _session(options), _view(options), Output(options.out, options.npz)
@@ -238,15 +261,37 @@ def _view(options: argparse.Namespace) -> Image.Image:
     return crop(decode_image(options.picture.read_bytes()), options.crop, offset=options.offset)
 
 
+def _views(folder: Path, skipped: dict[str, str]) -> Iterator[Image.Image]:
+    """Yield the centre crop of every picture in a folder and below, one at a time; note why a file is skipped."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder, expected one with pictures")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for number, path in enumerate(files, 1):
+        try:
+            view = crop(decode_image(path.read_bytes()))
+        except InvalidImageError as error:
+            skipped[str(path.relative_to(folder))] = error.reason.replace("_", " ")
+            continue
+        finally:
+            _count("file", number, len(files))
+        yield view
+    if len(skipped) == len(files):
+        raise FileNotFoundError(f"no file in {folder} is a picture (files: {len(files)}); choose another folder")
+
+
 def _file(unit: Unit) -> str:
     return str(unit).replace(":", "-").replace("@", "-at-").replace(",", "-")
 
 
-def _counter(steps: int) -> Callable[[int, object], None] | None:
-    """Return a progress line for people; nothing where the output is not a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    return lambda step, pictures: print(f"\rstep {step} of {steps}", end="\n" if step == steps else "", file=sys.stderr)
+def _counter(steps: int) -> Callable[[int, object], None]:
+    """Return a progress line for the steps of a maximization."""
+    return lambda step, pictures: _count("step", step, steps)
+
+
+def _count(what: str, number: int, of: int) -> None:
+    """Show a progress line to people; nothing where the output is not a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{what} {number} of {of}", end="\n" if number == of else "", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -294,6 +339,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=int, default=256)
     sub.add_argument("--size", type=int, default=160)
     sub.add_argument("--seed", type=int, default=0)
+    sub = command(audit)
+    sub.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="with pictures; what is no picture is named and skipped"
+    )
+    sub.add_argument("--layer", choices=RECTIFIED, help="only this one, with every channel; by default all of them")
+    sub.add_argument("--json", action="store_true", help="print JSON")
     sub = command(gallery)
     sub.add_argument("--out", type=Path, default=EMBEDDED_GALLERY, metavar="DIR", help="by default the embedded one")
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")

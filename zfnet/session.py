@@ -5,7 +5,7 @@ over to the module of the same name.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from zfnet import audit as audit_
 from zfnet import cam, classification, maximization
 from zfnet import contributions as contributions_
 from zfnet import deconvnet as deconvnet_
@@ -150,6 +151,26 @@ class InferenceSession:
             return feature_maps_.feature_maps(trace, layer).values
 
         return feature_maps_.fixed_limit(map(values, pictures), len(pictures))
+
+    def audit(
+        self,
+        pictures: Iterable[Image.Image],
+        *,
+        progress: audit_.Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> tuple[audit_.LayerAudit, ...]:
+        """Return which filters are bad, over many pictures; see :func:`zfnet.audit.audit`.
+
+        The pictures are taken one at a time and their traces are not kept; the slot is held for one of them, so that
+        other calls go in between.
+        """
+        return audit_.audit(
+            self._model,
+            (self.prepare(picture).to(self._device) for picture in pictures),
+            slot=lambda: self._compute(cancel),
+            progress=progress,
+            cancel=cancel,
+        )
 
     def contributions(
         self, picture: Image.Image, unit: str | Unit, *, top: int = 3, cancel: Cancel | None = None

@@ -1,8 +1,9 @@
 """The parts of the architecture page that can be clicked, and what a click does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from pages.shared import architecture_tables as tables
 from pages.shared import results
@@ -30,6 +31,17 @@ def switch(name: str, label: str, options: Mapping[str, str], default: str) -> s
         label_visibility="collapsed",
     )
     return str(st.session_state[name])
+
+
+def tabs(*names: str) -> Sequence[TabContainer]:
+    """Show tabs, of which the open one outlives the page and a change of language; each says whether it is ``open``."""
+    labels, key = [t(f"architecture.tab_{name}") for name in names], f"tabs_{selection().language}"
+    opened = names.index(st.session_state.get("architecture_tab", names[0]))
+    # Not as the default: another default makes other tabs, and the click on the old ones would be lost.
+    st.session_state.setdefault(key, labels[opened])
+    shown = st.tabs(labels, key=key, on_change="rerun")
+    st.session_state.architecture_tab = next(name for name, tab in zip(names, shown, strict=True) if tab.open)
+    return shown
 
 
 def choose_layer(layer: str) -> None:

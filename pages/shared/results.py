@@ -8,6 +8,7 @@ the view it is given, which the caller must hold: a digest alone gets nothing.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 import numpy as np
 import streamlit as st
@@ -16,6 +17,7 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yiel
 
 from pages.shared.pictures import sample_picture, samples
 from zfnet import InferenceSession, Unit, crop, render
+from zfnet.audit import LayerAudit
 from zfnet.classification import Classification
 from zfnet.feature_maps import LayerStatistics
 from zfnet.gallery import Premade, read_gallery
@@ -165,6 +167,13 @@ def fixed_limit(session: InferenceSession, layer: str) -> float:
 
 
 @cached
+def audit(session: InferenceSession, own: tuple[Image.Image, ...]) -> tuple[LayerAudit, ...]:
+    """Return which filters are bad, over all samples and a visitor's own views."""
+    shown = (crop(sample_picture(name)) for name in samples())
+    return session.audit(chain(shown, own), cancel=abandoned)
+
+
+@cached
 def mosaic(
     session: InferenceSession,
     view: Image.Image,
@@ -259,9 +268,11 @@ def plain(view: Image.Image) -> bytes:
 
 
 @cached
-def filters(session: InferenceSession, layer: str, columns: int) -> bytes:
-    """Lay the filters of the first convolution in one sheet, in their own size and without gaps."""
-    return render.encode_png(render.mosaic(render.filter_tiles(session.filters(layer)), columns, gap=0))
+def filters(session: InferenceSession, layer: str, columns: int, channels: tuple[int, ...] | None = None) -> bytes:
+    """Lay filters of the first convolution, by default all, in one sheet, in their own size and without gaps."""
+    weights = session.filters(layer)
+    tiles = render.filter_tiles(weights if channels is None else weights[list(channels)])
+    return render.encode_png(render.mosaic(tiles, columns, gap=0))
 
 
 @cached
