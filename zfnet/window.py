@@ -13,8 +13,8 @@ Reference: Zeiler & Fergus 2013, section 2.1.
 Differences from the paper: those of ``zfnet.model``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +45,15 @@ class Window:
 
 
 def pullback_cells(
-    model: ZFNet, trace: Trace, layer: str, cells: Sequence[tuple[int, int, int]], *, seeds: Tensor, rule: str
+    model: ZFNet,
+    trace: Trace,
+    layer: str,
+    cells: Sequence[tuple[int, int, int]],
+    *,
+    seeds: Tensor,
+    rule: str,
+    until: str = "input",
+    kept: Mapping[str, Tensor] | None = None,
 ) -> list[Window]:
     """Carry signals from single cells of a layer to the pixels, as ``ZFNet.pullback`` does from whole maps.
 
@@ -56,26 +64,35 @@ def pullback_cells(
         cells: the (channel, row, column) of each signal, at least one.
         seeds: the signals, (K,).
         rule: "gradient", "deconvnet" or "guided"; used at every ReLU crossed, that of ``layer`` included.
+        until: where the signals end, likewise after ReLU, below ``layer``; "input" for the pixels.
+        kept: for every pooling, which windows give their signal back, bool (C, h, w); by default all of them.
 
     Returns:
-        K windows on the picture, (3, h, w) each. Outside of its window a signal is zero.
+        K windows on ``until``, by default on the picture: (3, h, w) each. Outside of its window a signal is zero.
 
     Raises:
-        SelectionError: for an unknown rule, or a layer whose cells have no window.
+        SelectionError: for an unknown rule, a layer whose cells have no window, or when ``until`` does not lie below.
     """
     if rule not in RULES:
         raise SelectionError(f"the rules at a ReLU are {', '.join(RULES)}, got {rule!r}")
     if layer not in SPATIAL:
         raise SelectionError(f"windows start in cells of {', '.join(SPATIAL)}, got {layer!r}")
+    if until not in ("input", *SPATIAL[: SPATIAL.index(layer)]):
+        raise SelectionError(f"there is no way down from {layer!r} to {until!r}")
     if layer in POOLINGS:
+        if kept:
+            seeds = seeds * torch.stack([kept[layer][cell] for cell in cells])
         # The whole signal goes to the one cell that was chosen, whose own window is smaller.
         switches, width = trace.switches[layer][0], trace.outputs[BELOW[layer]].shape[3]
         cells, layer = [(cell[0], *divmod(int(switches[cell]), width)) for cell in cells], BELOW[layer]
     windows = _start(trace.outputs[layer][0], cells, seeds)
-    for name in reversed(SPATIAL[: SPATIAL.index(layer) + 1]):
+    lowest = 0 if until == "input" else SPATIAL.index(until) + 1
+    for name in reversed(SPATIAL[lowest : SPATIAL.index(layer) + 1]):
         maps = (trace.input if BELOW[name] == "input" else trace.outputs[BELOW[name]])[0]  # (C, H, W)
         if name in POOLINGS:
             pooling: Pooling = getattr(model.config, name)
+            if kept:
+                windows = [replace(window, values=window.values * window.view(kept[name])) for window in windows]
             windows = [_unpool(window, pooling, trace.switches[name][0], maps) for window in windows]
         else:
             convolution: Convolution = getattr(model.config, name)
