@@ -1,5 +1,7 @@
 """Unpooling that overwrites: against writing window after window, where it changes nothing, and what it loses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from tests.oracle import difference, narrow, random_network, unchanged
 from tests.test_deconvnet import pixels, units
 from zfnet import InferenceSession, model
 from zfnet.deconvnet import deconvnet
-from zfnet.errors import SelectionError
+from zfnet.errors import Cancelled, SelectionError
 from zfnet.geometry import POOLINGS, SPATIAL, TABLE, Pooling, shapes
 from zfnet.model import Trace, ZFNet
 from zfnet.overwriting import Lost, last_to_choose, lost, overwriting
@@ -108,6 +110,28 @@ def test_of_the_embedded_network_poolings_lose_many_and_convolutions_none(
         assert (counted.share > 0.2) == (layer in POOLINGS)
     right, wrong = (method(sample, ["conv3:5"])[0] for method in (session.deconvnet, session.overwriting))
     assert difference(pixels(wrong), pixels(right)) > 0.1
+
+
+def test_counting_holds_a_slot_for_a_few_channels_and_stops_when_told(
+    session: InferenceSession, sample: Image.Image
+) -> None:
+    held, asked = 0, 0
+
+    @contextmanager
+    def slot() -> Iterator[None]:
+        nonlocal held
+        held += 1
+        yield
+
+    def cancel() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 2
+
+    network, trace = session._model, session.trace(sample)
+    with pytest.raises(Cancelled, match=r"stopped after 32 of \d+ channels"):
+        lost(network, trace, "conv2", slot=slot, cancel=cancel)
+    assert (held, asked) == (2, 3)
 
 
 def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:

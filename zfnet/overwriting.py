@@ -13,15 +13,18 @@ Reference: Zeiler & Fergus 2013, section 2.1, which does not say what happens wh
 Differences from ``zfnet.deconvnet``: only this one.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zfnet.deconvnet import Projection, project_cells
-from zfnet.errors import SelectionError
+from zfnet.errors import Cancelled, SelectionError
 from zfnet.geometry import POOLINGS, SPATIAL
 from zfnet.model import Trace, ZFNet
+from zfnet.sharing import Cancel
 from zfnet.unit import Unit
 from zfnet.window import pullback_cells
 
@@ -60,7 +63,14 @@ def overwriting(model: ZFNet, trace: Trace, units: list[Unit]) -> tuple[Projecti
     return project_cells(model, trace, units, kept=_survivors(trace))
 
 
-def lost(model: ZFNet, trace: Trace, layer: str) -> Lost:
+def lost(
+    model: ZFNet,
+    trace: Trace,
+    layer: str,
+    *,
+    slot: Callable[[], AbstractContextManager[None]] = nullcontext,
+    cancel: Cancel | None = None,
+) -> Lost:
     """Count the channels whose strongest cell leaves nothing on the picture when unpooling overwrites.
 
     A projection is blank when nothing above zero reaches the filters of conv1; the last filter itself is not computed.
@@ -69,9 +79,12 @@ def lost(model: ZFNet, trace: Trace, layer: str) -> Lost:
         model: the network of the trace.
         trace: of one picture.
         layer: conv1 ... pool5.
+        slot: held for sixteen channels at a time.
+        cancel: asked before each of these.
 
     Raises:
         SelectionError: for another layer.
+        Cancelled: when ``cancel`` says so.
     """
     if layer not in SPATIAL:
         raise SelectionError(f"this works on the layers {', '.join(SPATIAL)}, got {layer!r}")
@@ -84,11 +97,20 @@ def lost(model: ZFNet, trace: Trace, layer: str) -> Lost:
         return Lost(layer, len(cells), len(cells) - len(going))
     arrived = 0
     for start in range(0, len(going), _BATCH):
-        batch = going[start : start + _BATCH]
-        seeds = trace.input.new_ones(len(batch))
-        windows = pullback_cells(model, trace, layer, batch, seeds=seeds, rule="deconvnet", until="pool1", kept=kept)
-        arrived += sum(bool((window.values * window.view(kept["pool1"])).max() > 0) for window in windows)
+        if cancel and cancel():
+            raise Cancelled(f"stopped after {start} of {len(going)} channels")
+        with slot():
+            arrived += _arriving(model, trace, layer, cells=going[start : start + _BATCH], kept=kept)
     return Lost(layer, len(cells), len(cells) - arrived)
+
+
+def _arriving(
+    model: ZFNet, trace: Trace, layer: str, *, cells: list[tuple[int, int, int]], kept: dict[str, Tensor]
+) -> int:
+    """Return of how many cells something above zero comes through pool1."""
+    seeds = trace.input.new_ones(len(cells))
+    windows = pullback_cells(model, trace, layer, cells, seeds=seeds, rule="deconvnet", until="pool1", kept=kept)
+    return sum(bool((window.values * window.view(kept["pool1"])).max() > 0) for window in windows)
 
 
 def _survivors(trace: Trace) -> dict[str, Tensor]:

@@ -220,8 +220,7 @@ class InferenceSession:
     def lost(self, picture: Image.Image, layer: str, *, cancel: Cancel | None = None) -> overwriting_.Lost:
         """Return how many of a layer's projections overwriting leaves blank; see :func:`zfnet.overwriting.lost`."""
         trace = self.trace(picture, cancel=cancel)
-        with self._compute(cancel):
-            return overwriting_.lost(self._model, trace, layer)
+        return overwriting_.lost(self._model, trace, layer, slot=lambda: self._compute(cancel), cancel=cancel)
 
     def descent(self, picture: Image.Image, unit: str | Unit, *, cancel: Cancel | None = None) -> descent_.Descent:
         """Return every operation from a unit to the pixels; see :func:`zfnet.descent.descent`."""
