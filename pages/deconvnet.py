@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import projections, results
+from pages.shared import projections, results, sanity
 from pages.shared.clickable import clickable
 from pages.shared.figures import Figure, figures
 from pages.shared.state import select, selection, t, view
@@ -88,7 +88,10 @@ def one(whole_map: bool) -> None:
         figures([thumbnail(stage) for stage in down.stages])
     if down.switches:
         switches(down)
-    rules(Unit(chosen.layer, chosen.channel, found.position), found)
+    at = Unit(chosen.layer, chosen.channel, found.position)
+    sanity.show_overwriting(at)
+    rules(at, found)
+    sanity.show_permuted_projections(at)
 
 
 def silent(position: tuple[int, int] | None) -> None:

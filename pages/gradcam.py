@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import results
+from pages.shared import results, sanity
 from pages.shared.state import select, selection, t, view
 from pages.shared.widgets import choose, choose_colours, class_index, class_name, picture, reading
 
@@ -48,4 +48,5 @@ if maps.high > 0:
     picture(results.colour_bar(selection().colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=maps.high))
 else:
     st.info(t("gradcam.flat", name=name))
+sanity.show_permuted_evidence(shown)
 reading("gradcam")

@@ -388,3 +388,56 @@ def test_a_short_live_maximization_runs_to_its_end(visit: Open) -> None:
     assert len(at.image) == before + 1
     run(at.selectbox(key="choose_channel").set_value(4))
     assert len(at.image) == before
+
+
+def row_of(at: AppTest) -> tuple[list[str], list[str]]:
+    """Return the pictures of the cascade, and what stands below them."""
+    (row,) = (
+        html.proto.body
+        for html in at.get("html")
+        if texts.text("sanity.original", chosen(at).language) in html.proto.body
+    )
+    return re.findall(r"src='([^']*)'", row), re.findall(r"<figcaption>([^<]*)<small>([^<]*)", row)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize(
+    ("page", "query", "steps"),
+    [
+        ("deconvnet", {"layer": "pool5"}, 6),
+        ("deconvnet", {"layer": "conv1"}, 2),
+        ("gradcam", {}, 9),
+        ("gradcam", {"head": "gap"}, 7),
+    ],
+)
+def test_the_weights_are_permuted_when_asked_for_and_by_the_seed(
+    visit: Open, language: str, page: str, *, query: dict[str, str], steps: int
+) -> None:
+    at = visit(page, lang=language, **query)
+    another = texts.text("sanity.another", language, seed=0)
+    assert another not in [button.label for button in at.button]
+    run(at.toggle(key="randomise").set_value(True))
+    pictures, said = row_of(at)
+    assert len(set(pictures)) == len(said) == steps
+    assert "1.00" in said[0][1]
+    (button,) = (button for button in at.button if button.label == another)
+    run(button.click())
+    assert chosen(at).seed == 1
+    assert row_of(at)[0][0] == pictures[0]
+    assert not set(row_of(at)[0][1:]) & set(pictures)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_overwriting_is_compared_and_its_losses_are_counted(
+    visit: Open, session: InferenceSession, language: str
+) -> None:
+    at = visit("deconvnet", lang=language, layer="pool2")
+    counted = session.lost(crop(sample_picture(chosen(at).image)), "pool2")
+    values = {"layer": "pool2", "live": counted.live, "blank": counted.blank, "share": counted.share}
+    assert texts.text("sanity.lost", language, **values) in words(at)
+    at = visit("deconvnet", lang=language, layer="conv4")
+    said = texts.text("sanity.none_lost", language, layer="conv4", live="|", blank=0, share=0).split("|")[1]
+    assert said not in words(at)
+    run(at.toggle(key="count_lost").set_value(True))
+    assert said in words(at)
+    assert texts.text("sanity.nothing_unpooled", language) in words(visit("deconvnet", lang=language, layer="conv1"))

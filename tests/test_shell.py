@@ -220,6 +220,28 @@ def test_gallery_makes_every_unit_of_a_layer(run: Run, monkeypatch: pytest.Monke
     assert asked[1] == ([Unit("conv5", c) for c in range(256)], MaximizationSettings(steps=128), EMBEDDED_GALLERY)
 
 
+def test_deconvnet_projects_whole_maps(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    run("deconvnet", file, "conv3:5", "--whole-map", "--out", tmp_path, "--npz")
+    (found,) = session.deconvnet(view, ["conv3:5"], whole_map=True)
+    np.testing.assert_array_equal(arrays(tmp_path)["deconvnet-conv3-5"], found.pixels)
+
+
+def test_deconvnet_projects_the_same_cell_with_permuted_weights(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    run("deconvnet", file, "conv5:17", "--randomise", "conv4", "--seed", 3, "--out", tmp_path, "--npz")
+    (own,) = session.deconvnet(view, ["conv5:17"])
+    shuffled = session.randomised("conv4", from_layer="conv5", seed=3)
+    (other,) = shuffled.deconvnet(view, [own.unit], activation=own.activation)
+    (entry,) = result(tmp_path)["projections"]
+    assert (entry["unit"], entry["permuted"], entry["seed"]) == (str(own.unit), ["conv5", "conv4"], 3)
+    assert -1 <= entry["correlation"] < 0.99
+    (array,) = arrays(tmp_path).values()
+    np.testing.assert_array_equal(array, other.pixels)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -242,6 +264,7 @@ def test_gallery_makes_every_unit_of_a_layer(run: Run, monkeypatch: pytest.Monke
         ("architecture --checkpoint {nothing} --json", "there is no checkpoint at"),
         ("deconvnet {picture} conv5:17 conv9:1 --out {out}", "got 'conv9'"),
         ("deconvnet {picture} conv5:17@14,0 --out {out}", "got row 14, column 0"),
+        ("deconvnet {picture} conv2:3 --randomise conv5 --out {out}", "down to one of conv2, conv1, got 'conv5'"),
         ("cam {picture} --classes 281 -1 --out {out}", "got -1"),
         ("maximize conv5:17 --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
         ("maximize conv5:17 --size 47 --out {out}", "size goes from 48 to 512, got 47"),
@@ -277,6 +300,7 @@ def test_what_went_wrong_is_said_in_one_line(
         ("guess", "invalid choice: 'guess'"),
         ("deconvnet x.png --out y", "UNIT"),
         ("deconvnet x.png banana --out y", "a unit is written conv5:17 or conv5:17@6,9 (row, column), got 'banana'"),
+        ("deconvnet x.png conv5:1 --whole-map --randomise conv4 --out y", "not allowed with argument"),
         ("cam x.png --methods magic --out y", "invalid choice: 'magic'"),
         ("cam x.png --layer fc6 --out y", "invalid choice: 'fc6'"),
         ("maximize conv5:1", "--out"),

@@ -142,3 +142,21 @@ def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:
 def test_what_has_no_window_is_refused(network: ZFNet, trace: Trace, layer: str, rule: str, message: str) -> None:
     with pytest.raises(SelectionError, match=message):
         pullback_cells(network, trace, layer, [(0, 0, 0)], seeds=torch.ones(1), rule=rule)
+
+
+@pytest.mark.parametrize("layer", SPATIAL)
+def test_windows_can_end_above_the_pixels_and_leave_windows_out(network: ZFNet, trace: Trace, layer: str) -> None:
+    cells = places(trace, layer)
+    kept = {name: switches[0] % 3 > 0 for name, switches in trace.switches.items()}
+    for until in SPATIAL[: SPATIAL.index(layer)]:
+        options = {"seeds": seeds_for(cells), "rule": "guided"}
+        cotangent = torch.zeros_like(trace.outputs[layer]).repeat(len(cells), 1, 1, 1)
+        for signal, cell, seed in zip(cotangent, cells, options["seeds"], strict=True):
+            signal[cell] = seed
+        for step in reversed(SPATIAL[SPATIAL.index(until) + 1 : SPATIAL.index(layer) + 1]):
+            below = SPATIAL[SPATIAL.index(step) - 1]
+            cotangent = network.pullback(trace, step, cotangent * kept.get(step, 1), rule="guided", until=below)
+        found = pullback_cells(network, trace, layer, cells, **options, until=until, kept=kept)
+        torch.testing.assert_close(placed(found, trace.outputs[until]), cotangent, rtol=0, atol=1e-10)
+    with pytest.raises(SelectionError, match=f"there is no way down from '{layer}' to '{layer}'"):
+        pullback_cells(network, trace, layer, cells, seeds=seeds_for(cells), rule="guided", until=layer)

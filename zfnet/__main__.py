@@ -31,9 +31,21 @@ from zfnet.cam import METHODS, ClassMap
 from zfnet.classification import HEADS
 from zfnet.deconvnet import Projection
 from zfnet.gallery import EMBEDDED_GALLERY, make_gallery
-from zfnet.geometry import LAYERS, NETWORKS, RECTIFIED, SPATIAL, LayerRow, layer_table, receptive_field, shapes, total
+from zfnet.geometry import (
+    CONVOLUTIONS,
+    LAYERS,
+    NETWORKS,
+    RECTIFIED,
+    SPATIAL,
+    LayerRow,
+    layer_table,
+    receptive_field,
+    shapes,
+    total,
+)
 from zfnet.images import CROP_MODES
 from zfnet.maximization import Maximization
+from zfnet.similarity import rank_correlation
 
 _SIDE = 672
 _SUMMED_HEADING = ("parameters", "MACs", "stored", "executed")
@@ -115,11 +127,16 @@ def classify(options: argparse.Namespace) -> None:
 
 def deconvnet(options: argparse.Namespace) -> None:
     """Project units to the pixels."""
-    view, output = _view(options), Output(options.out, options.npz)
-    found = _session(options).deconvnet(view, options.units)
+    session, view, output = _session(options), _view(options), Output(options.out, options.npz)
+    found = session.deconvnet(view, options.units, whole_map=options.whole_map)
     for unit in (str(p.unit) for p in found if p.activation <= 0):
         print(f"{unit} does not respond to this picture: its projection is empty")
-    output.close({"projections": [_write_projection(output, f"deconvnet-{_file(p.unit)}", p) for p in found]})
+    shown: list[tuple[Projection, dict[str, Any]]] = [(p, {}) for p in found]
+    if options.randomise:
+        shown = [_randomise(session, view, p, until=options.randomise, seed=options.seed) for p in found]
+    output.close(
+        {"projections": [_write_projection(output, f"deconvnet-{_file(p.unit)}", p) | more for p, more in shown]}
+    )
 
 
 def cam(options: argparse.Namespace) -> None:
@@ -207,6 +224,18 @@ def _write_projection(output: Output, name: str, p: Projection) -> dict[str, Any
     described = {"unit": str(p.unit), "position": p.position, "activation": p.activation, "box": p.box}
     described["full_colour"] = limit
     return {"file": output.picture(name, pixels, p.pixels), **described}
+
+
+def _randomise(
+    session: InferenceSession, view: Image.Image, p: Projection, *, until: str, seed: int
+) -> tuple[Projection, dict[str, Any]]:
+    """Project the same cell from the same value with permuted weights; return what is permuted and how alike it is."""
+    twin = session.randomised(until, from_layer=p.unit.layer, seed=seed)
+    (other,) = twin.deconvnet(view, [p.unit], activation=p.activation)
+    top, left, bottom, right = p.box
+    alike = rank_correlation(*(pixels[top:bottom, left:right] for pixels in (p.pixels, other.pixels)))
+    (how,) = twin.info.randomised
+    return other, {"permuted": how.layers, "seed": seed, "correlation": alike}
 
 
 def _write_map(
@@ -301,7 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(
         run: Callable[[argparse.Namespace], None], *, picture: bool = False, out: bool = False
     ) -> argparse.ArgumentParser:
-        sub = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        sub: argparse.ArgumentParser = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         sub.set_defaults(command=run)
         sub.add_argument("--checkpoint", type=Path, help="another checkpoint than the embedded one or ZFNET_CHECKPOINT")
         sub.add_argument("--device", help="cpu or cuda")
@@ -314,26 +343,41 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--npz", action="store_true", help="also write the arrays")
         return sub
 
+    _add_lenses(command)
+    _add_studies(command)
+    return parser
+
+
+def _add_lenses(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add what looks at one picture."""
     sub = command(explain, picture=True, out=True)
     sub.add_argument("--unit", type=_unit, help="for example conv5:17; by default the strongest of conv5")
     sub.add_argument("--class", type=int, dest="class_index", metavar="N", help="by default the most probable one")
     sub.add_argument("--steps", type=int, default=256, help="of the maximization")
-    sub = command(architecture)
-    sub.add_argument("--geometry", choices=NETWORKS, help="print this network's table; no checkpoint is loaded")
-    form = sub.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON")
-    form.add_argument("--csv", action="store_true", help="print comma-separated values, without totals")
     sub = command(classify, picture=True)
     sub.add_argument("--top", type=int, default=5)
     sub.add_argument("--head", choices=HEADS, default="fc")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub = command(deconvnet, picture=True, out=True)
     sub.add_argument("units", type=_unit, nargs="+", metavar="UNIT", help="such as conv5:17 or conv2:3@6,9")
+    way = sub.add_mutually_exclusive_group()
+    way.add_argument("--whole-map", action="store_true", help="project all cells of a map together (not the paper)")
+    way.add_argument("--randomise", choices=CONVOLUTIONS, help="permute the weights from the unit's layer down to this")
+    sub.add_argument("--seed", type=int, default=0, help="with --randomise: of the permutation")
     sub = command(cam, picture=True, out=True)
     sub.add_argument("--classes", type=int, nargs="+", metavar="N", help="by default the most probable one")
     sub.add_argument("--methods", choices=METHODS, nargs="+", default=["gradcam"])
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")
     sub.add_argument("--head", choices=HEADS, default="fc")
+
+
+def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add what needs no picture, or many."""
+    sub = command(architecture)
+    sub.add_argument("--geometry", choices=NETWORKS, help="print this network's table; no checkpoint is loaded")
+    form = sub.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print comma-separated values, without totals")
     sub = command(maximize, out=True)
     sub.add_argument("units", type=_unit, nargs="+", metavar="UNIT", help=f"a unit of {LAYERS[0]} to {LAYERS[-1]}")
     sub.add_argument("--steps", type=int, default=256)
@@ -349,7 +393,6 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, default=EMBEDDED_GALLERY, metavar="DIR", help="by default the embedded one")
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")
     sub.add_argument("--steps", type=int, default=128)
-    return parser
 
 
 def _unit(text: str) -> Unit:

@@ -10,6 +10,7 @@ Differences from the paper: where two overlapping pooling windows chose the same
 paper does not say what happens there; see ``zfnet.model``). There is no contrast normalisation to undo.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zfnet.errors import SelectionError
 from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
@@ -43,7 +45,9 @@ class Projection:
     pixels: np.ndarray = field(repr=False)
 
 
-def deconvnet(model: ZFNet, trace: Trace, units: list[Unit], *, whole_map: bool = False) -> tuple[Projection, ...]:
+def deconvnet(
+    model: ZFNet, trace: Trace, units: list[Unit], *, whole_map: bool = False, activation: float | None = None
+) -> tuple[Projection, ...]:
     """Project units to the pixels of a traced picture.
 
     Args:
@@ -52,33 +56,54 @@ def deconvnet(model: ZFNet, trace: Trace, units: list[Unit], *, whole_map: bool 
         units: at conv1 ... pool5. Without a position a unit's strongest cell is projected, as in the paper.
         whole_map: project all cells of each unit's map together instead, which the paper does not do. ``position`` is
             then None, ``activation`` the sum of the map, and ``box`` the whole picture.
+        activation: start with this value instead of each cell's own. A projection grows with its start and keeps its
+            structure, so that a cell can be projected that is silent itself.
 
     Returns:
         One projection for each unit, in the order given.
 
     Raises:
-        SelectionError: for a unit that the network does not have.
+        SelectionError: for a unit that the network does not have, or an ``activation`` for whole maps.
     """
+    if not whole_map:
+        return project_cells(model, trace, units, activation=activation)
+    if activation is not None:
+        raise SelectionError("a whole map starts with its own values; leave out whole_map or the activation")
+    return tuple(_project_map(model, trace, unit.check(model.config, SPATIAL)) for unit in units)
+
+
+def project_cells(
+    model: ZFNet,
+    trace: Trace,
+    units: list[Unit],
+    *,
+    activation: float | None = None,
+    kept: Mapping[str, Tensor] | None = None,
+) -> tuple[Projection, ...]:
+    """Project single cells as ``deconvnet`` does; ``kept`` is that of ``pullback_cells``."""
     for unit in units:
         unit.check(model.config, SPATIAL)
-    if whole_map:
-        return tuple(_project_map(model, trace, unit) for unit in units)
     projections: list[Projection] = []
     for layer, group in groupby(units, key=lambda unit: unit.layer):
-        same, activation = list(group), trace.activation(layer)[0]  # (C, H, W)
+        same, maps = list(group), trace.activation(layer)[0].cpu()  # (C, H, W)
+        placed = [unit.at_strongest(maps[unit.channel].numpy()) for unit in same]
         for start in range(0, len(same), _BATCH):
-            projections += _project(model, trace, activation, same[start : start + _BATCH])
+            batch = placed[start : start + _BATCH]
+            own = [float(maps[unit.channel][unit.position]) if unit.position else 0.0 for unit in batch]
+            values = own if activation is None else [activation if unit.position else 0.0 for unit in batch]
+            projections += _project(model, trace, batch, values=values, kept=kept)
     return tuple(projections)
 
 
-def _project(model: ZFNet, trace: Trace, activation: Tensor, units: list[Unit]) -> list[Projection]:
-    """Project units of one layer, whose maps are ``activation``, in one walk down."""
-    placed = [unit.at_strongest(activation[unit.channel].cpu().numpy()) for unit in units]
+def _project(
+    model: ZFNet, trace: Trace, placed: list[Unit], *, values: list[float], kept: Mapping[str, Tensor] | None
+) -> list[Projection]:
+    """Project units of one layer, each with its cell, from given values in one walk down."""
     # A unit without a position is silent: zero in its first cell as in all others.
     cells = [(unit.channel, *(unit.position or (0, 0))) for unit in placed]
-    seeds = torch.stack([activation[cell] for cell in cells])
-    layer, size = units[0].layer, model.config.input_size
-    windows = pullback_cells(model, trace, layer, cells, seeds=seeds, rule="deconvnet")
+    seeds = trace.input.new_tensor(values)
+    layer, size = placed[0].layer, model.config.input_size
+    windows = pullback_cells(model, trace, layer, cells, seeds=seeds, rule="deconvnet", kept=kept)
     seen = receptive_field(model.config, layer)
     return [
         Projection(

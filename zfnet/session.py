@@ -7,7 +7,9 @@ over to the module of the same name.
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,13 @@ from PIL import Image
 from torch import Tensor
 
 from zfnet import audit as audit_
-from zfnet import cam, classification, maximization
+from zfnet import cam, classification, maximization, randomisation
 from zfnet import contributions as contributions_
 from zfnet import deconvnet as deconvnet_
 from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
 from zfnet import filters as filters_
+from zfnet import overwriting as overwriting_
 from zfnet import saliency as saliency_
 from zfnet import stride as stride_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
@@ -30,15 +33,20 @@ from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
 from zfnet.images import as_view, digest, to_tensor
 from zfnet.labels import Labels
 from zfnet.model import Trace
-from zfnet.sharing import Cancel, Places, TraceCache
+from zfnet.sharing import Cancel, Places, Store
 from zfnet.unit import Unit
 
 _TRACE_MEBIBYTES = 256
+# Two seeds of all layers of the embedded checkpoint.
+_PERMUTED_MEBIBYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What is loaded: the checkpoint's identity, its shape, its names, how well it does, and where it runs."""
+    """What is loaded: the checkpoint's identity, its shape, its names, how well it does, and where it runs.
+
+    With permuted weights ``randomised`` says which, ``checkpoint_id`` is another one and ``evaluation`` is empty.
+    """
 
     checkpoint_id: str
     checkpoint_name: str
@@ -48,6 +56,7 @@ class SessionInfo:
     ranks: Mapping[str, int]
     heads: tuple[str, ...]
     device: str
+    randomised: tuple[randomisation.Randomisation, ...] = ()
 
 
 class InferenceSession:
@@ -73,7 +82,8 @@ class InferenceSession:
         )
         self.slots = max(1, _cores() // torch.get_num_threads())
         self._places = Places(self.slots)
-        self._traces = TraceCache(_number("ZFNET_TRACE_MB", _TRACE_MEBIBYTES) * 2**20)
+        self._traces: Store[Trace] = Store(_number("ZFNET_TRACE_MB", _TRACE_MEBIBYTES) * 2**20)
+        self._permuted: Store[Tensor] = Store(_PERMUTED_MEBIBYTES * 2**20)
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, device: str | None = None) -> "InferenceSession":
@@ -89,6 +99,32 @@ class InferenceSession:
         """
         path = Path(path or os.environ.get("ZFNET_CHECKPOINT") or EMBEDDED)
         return cls(read_checkpoint(path), _device(device or os.environ.get("ZFNET_DEVICE")))
+
+    def randomised(
+        self, until: str, *, from_layer: str = "fc8", seed: int = 0, cancel: Cancel | None = None
+    ) -> "InferenceSession":
+        """Return a session on the same network with its weights permuted from one layer down to another.
+
+        It is light: its weights are this session's where they are not permuted, and it takes its turn and keeps its
+        traces with this session's, apart from them by its own ``info.checkpoint_id``. See :mod:`zfnet.randomisation`.
+
+        Args:
+            until: the lowest layer that is permuted.
+            from_layer: the highest one, or a pooling right above it.
+            seed: of the permutations.
+            cancel: asked while waiting for a free slot.
+
+        Raises:
+            SelectionError: when no layer with weights lies there.
+        """
+        how = randomisation.Randomisation(randomisation.cascade(from_layer, until), seed)
+        twin, info = copy(self), self.info
+        with self._compute(cancel):
+            twin._model = randomisation.randomised(self._model, how, hold=partial(self._permuted.get, cancel=cancel))
+        name, applied = f"{info.checkpoint_id}+{how}", (*info.randomised, how)
+        twin.info = replace(info, checkpoint_id=name, evaluation={}, randomised=applied)
+        twin._permuted = Store(_PERMUTED_MEBIBYTES * 2**20)
+        return twin
 
     def architecture(self) -> tuple[LayerRow, ...]:
         """Return the layers of the loaded network, and the ``gap`` head if it has one."""
@@ -119,7 +155,7 @@ class InferenceSession:
             with self._compute(cancel):
                 return self._model.trace(self.prepare(view).to(self._device))
 
-        return self._traces.get(digest(view), forward, cancel)
+        return self._traces.get(f"{self.info.checkpoint_id} {digest(view)}", forward, cancel)
 
     def classify(
         self, picture: Image.Image, *, top: int = 5, head: str = "fc", cancel: Cancel | None = None
@@ -186,13 +222,27 @@ class InferenceSession:
         units: Sequence[str | Unit],
         *,
         whole_map: bool = False,
+        activation: float | None = None,
         cancel: Cancel | None = None,
     ) -> tuple[deconvnet_.Projection, ...]:
         """Return the projection of each unit, such as ``conv5:17``; see :func:`zfnet.deconvnet.deconvnet`."""
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
             parsed = [Unit.parse(unit) for unit in units]
-            return deconvnet_.deconvnet(self._model, trace, parsed, whole_map=whole_map)
+            return deconvnet_.deconvnet(self._model, trace, parsed, whole_map=whole_map, activation=activation)
+
+    def overwriting(
+        self, picture: Image.Image, units: Sequence[str | Unit], *, cancel: Cancel | None = None
+    ) -> tuple[deconvnet_.Projection, ...]:
+        """Return projections that unpool as common code does; see :func:`zfnet.overwriting.overwriting`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return overwriting_.overwriting(self._model, trace, [Unit.parse(unit) for unit in units])
+
+    def lost(self, picture: Image.Image, layer: str, *, cancel: Cancel | None = None) -> overwriting_.Lost:
+        """Return how many of a layer's projections overwriting leaves blank; see :func:`zfnet.overwriting.lost`."""
+        trace = self.trace(picture, cancel=cancel)
+        return overwriting_.lost(self._model, trace, layer, slot=lambda: self._compute(cancel), cancel=cancel)
 
     def descent(self, picture: Image.Image, unit: str | Unit, *, cancel: Cancel | None = None) -> descent_.Descent:
         """Return every operation from a unit to the pixels; see :func:`zfnet.descent.descent`."""

@@ -1,11 +1,11 @@
-"""What many threads share: places to compute in, handed over in turn, and traces, made once."""
+"""What many threads share: places to compute in, handed over in turn, and large things, made once."""
 
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from zfnet.errors import Cancelled
-from zfnet.model import Trace
 
 # Asked while waiting and between steps; True ends the computation with ``Cancelled``.
 Cancel = Callable[[], bool]
@@ -52,19 +52,30 @@ class Places:
             self._line.popleft().set()
 
 
-class TraceCache:
-    """Traces by content, the least recently used thrown out first; no two threads make the same one at once."""
+class Large(Protocol):
+    """Anything that knows how much memory it holds: a trace, a tensor."""
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory in bytes."""
+        ...
+
+
+T = TypeVar("T", bound=Large)
+
+
+class Store(Generic[T]):
+    """Large things by key, the least recently used thrown out first; no two threads make the same one at once."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held: OrderedDict[str, Trace] = OrderedDict()
+        self._held: OrderedDict[str, T] = OrderedDict()
         self._lock = threading.Lock()
-        # A lock for every key would have to be cleaned up; a few shared ones only make unlike pictures wait now and
-        # then.
+        # A lock for every key would have to be cleaned up; a few shared ones only make unlike things wait now and then.
         self._making = tuple(threading.Lock() for _ in range(64))
 
-    def get(self, key: str, make: Callable[[], Trace], cancel: Cancel | None = None) -> Trace:
-        """Return the trace that is held under ``key``, else make it and hold it."""
+    def get(self, key: str, make: Callable[[], T], cancel: Cancel | None = None) -> T:
+        """Return what is held under ``key``, else make it and hold it."""
         making = self._making[hash(key) % len(self._making)]
         _wait(making.acquire, cancel)
         try:
@@ -72,13 +83,13 @@ class TraceCache:
                 if key in self._held:
                     self._held.move_to_end(key)
                     return self._held[key]
-            trace = make()
+            made = make()
             with self._lock:
-                self._held[key] = trace
+                self._held[key] = made
                 # The newest stays even if it alone is over the limit: its caller is about to use it again.
-                while len(self._held) > 1 and sum(t.nbytes for t in self._held.values()) > self._limit:
+                while len(self._held) > 1 and sum(held.nbytes for held in self._held.values()) > self._limit:
                     self._held.popitem(last=False)
-            return trace
+            return made
         finally:
             making.release()
 

@@ -13,8 +13,8 @@ Reference: Zeiler & Fergus 2013, section 2.1.
 Differences from the paper: those of ``zfnet.model``.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,7 +68,15 @@ class Step:
 
 
 def pullback_cells(
-    model: ZFNet, trace: Trace, layer: str, cells: Sequence[tuple[int, int, int]], *, seeds: Tensor, rule: str
+    model: ZFNet,
+    trace: Trace,
+    layer: str,
+    cells: Sequence[tuple[int, int, int]],
+    *,
+    seeds: Tensor,
+    rule: str,
+    until: str = "input",
+    kept: Mapping[str, Tensor] | None = None,
 ) -> list[Window]:
     """Carry signals from single cells of a layer to the pixels, as ``ZFNet.pullback`` does from whole maps.
 
@@ -79,26 +87,42 @@ def pullback_cells(
         cells: the (channel, row, column) of each signal, at least one.
         seeds: the signals, (K,).
         rule: "gradient", "deconvnet" or "guided"; used at every ReLU crossed, that of ``layer`` included.
+        until: where the signals end, likewise after ReLU, below ``layer``; "input" for the pixels.
+        kept: for every pooling, which windows give their signal back, bool (C, h, w); by default all of them.
 
     Returns:
-        K windows on the picture, (3, h, w) each. Outside of its window a signal is zero.
+        K windows on ``until``, by default on the picture: (3, h, w) each. Outside of its window a signal is zero.
 
     Raises:
-        SelectionError: for an unknown rule, or a layer whose cells have no window.
+        SelectionError: for an unknown rule, a layer whose cells have no window, or when ``until`` does not lie below.
     """
-    *_, last = descend_cells(model, trace, layer, cells, seeds=seeds, rule=rule)
-    return last.windows
+    windows: list[Window] = []
+    for step in descend_cells(model, trace, layer, cells, seeds=seeds, rule=rule, until=until, kept=kept):
+        windows = step.windows
+    return windows
 
 
 def descend_cells(
-    model: ZFNet, trace: Trace, layer: str, cells: Sequence[tuple[int, int, int]], *, seeds: Tensor, rule: str
+    model: ZFNet,
+    trace: Trace,
+    layer: str,
+    cells: Sequence[tuple[int, int, int]],
+    *,
+    seeds: Tensor,
+    rule: str,
+    until: str = "input",
+    kept: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Step]:
-    """Go the way of ``pullback_cells`` step by step; the last one leaves the windows on the picture."""
+    """Go the way of ``pullback_cells`` step by step; the last one leaves the windows that it returns."""
     if rule not in RULES:
         raise SelectionError(f"the rules at a ReLU are {', '.join(RULES)}, got {rule!r}")
     if layer not in SPATIAL:
         raise SelectionError(f"windows start in cells of {', '.join(SPATIAL)}, got {layer!r}")
+    if until not in ("input", *SPATIAL[: SPATIAL.index(layer)]):
+        raise SelectionError(f"there is no way down from {layer!r} to {until!r}")
     if layer in POOLINGS:
+        if kept:
+            seeds = seeds * torch.stack([kept[layer][cell] for cell in cells])
         # The whole signal goes to the one cell that was chosen, whose own window is smaller.
         switches, width, pool = trace.switches[layer][0], trace.outputs[BELOW[layer]].shape[3], layer
         cells, layer = [(cell[0], *divmod(int(switches[cell]), width)) for cell in cells], BELOW[layer]
@@ -106,10 +130,13 @@ def descend_cells(
         yield Step(pool, "unpool", windows)
     else:
         windows = _start(trace.outputs[layer][0], cells, seeds)
-    for name in reversed(SPATIAL[: SPATIAL.index(layer) + 1]):
+    lowest = 0 if until == "input" else SPATIAL.index(until) + 1
+    for name in reversed(SPATIAL[lowest : SPATIAL.index(layer) + 1]):
         maps = (trace.input if BELOW[name] == "input" else trace.outputs[BELOW[name]])[0]  # (C, H, W)
         if name in POOLINGS:
             pooling: Pooling = getattr(model.config, name)
+            if kept:
+                windows = [replace(window, values=window.values * window.view(kept[name])) for window in windows]
             windows = [_unpool(window, pooling, trace.switches[name][0], maps) for window in windows]
             yield Step(name, "unpool", windows)
         else:

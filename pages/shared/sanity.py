@@ -1,0 +1,184 @@
+"""Two sanity checks beside the pictures: unpooling that overwrites, and the same picture from permuted weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from pages.shared import results
+from pages.shared.figures import Figure, figures
+from pages.shared.results import abandoned, cached, large
+from pages.shared.state import select, selection, t, view
+from pages.shared.widgets import class_name, picture
+from zfnet import InferenceSession, Unit, render
+from zfnet.overwriting import Lost
+from zfnet.randomisation import cascade
+from zfnet.similarity import rank_correlation
+
+# Counting takes up to 0.3 seconds in these layers, a second or more in the others.
+_COUNTED_AT_ONCE = ("conv1", "pool1", "conv2", "pool2", "conv3", "pool5")
+# What a row of figures takes together, in CSS pixels; each has 10 beside it.
+_WIDTH, _WIDEST = 792, 128
+_SEEDS = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """One cell projected by adding and by overwriting: its receptive field, full colour at ± ``limit`` in both."""
+
+    added: bytes
+    overwritten: bytes
+    limit: float
+    correlation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The same picture with one layer more permuted, none at first, and its correlation with the first."""
+
+    permuted: tuple[str, ...]
+    drawn: bytes
+    correlation: float | None
+
+
+@cached
+def overwritten(session: InferenceSession, view: Image.Image, unit: Unit) -> Overwritten:
+    """Project one cell in both ways."""
+    (added,) = session.deconvnet(view, [unit], cancel=abandoned)
+    (wrong,) = session.overwriting(view, [unit], cancel=abandoned)
+    shown, limit = render.projection(added.pixels, added.box)
+    return Overwritten(
+        added=large(_cut(shown, added.box)),
+        overwritten=large(_cut(render.signed_pixels(wrong.pixels, limit), added.box)),
+        limit=limit,
+        correlation=rank_correlation(_cut(added.pixels, added.box), _cut(wrong.pixels, added.box)),
+    )
+
+
+@cached
+def lost(session: InferenceSession, view: Image.Image, layer: str) -> Lost:
+    """Count what overwriting leaves blank in a layer."""
+    return session.lost(view, layer, cancel=abandoned)
+
+
+@cached
+def permuted_projections(session: InferenceSession, view: Image.Image, unit: Unit, seed: int) -> tuple[Step, ...]:
+    """Project one cell from the same value through more and more permuted layers."""
+    (own,) = session.deconvnet(view, [unit], cancel=abandoned)
+    found: list[tuple[tuple[str, ...], np.ndarray]] = [((), own.pixels)]
+    for twin in _cascade(session, unit.layer, seed):
+        (other,) = twin.deconvnet(view, [unit], activation=own.activation, cancel=abandoned)
+        found.append((twin.info.randomised[0].layers, other.pixels))
+    return tuple(
+        Step(
+            layers,
+            render.encode_png(_cut(render.projection(pixels, own.box)[0], own.box)),
+            rank_correlation(_cut(own.pixels, own.box), _cut(pixels, own.box)),
+        )
+        for layers, pixels in found
+    )
+
+
+@cached
+def permuted_evidence(
+    session: InferenceSession, view: Image.Image, class_index: int, *, head: str, seed: int
+) -> tuple[Step, ...]:
+    """Return the Grad-CAM of one class before its ReLU through more and more permuted layers."""
+
+    def evidence(of: InferenceSession) -> np.ndarray:
+        return of.class_activation(view, [class_index], head=head, rectified=False, cancel=abandoned)[0].values
+
+    found: list[tuple[tuple[str, ...], np.ndarray]] = [((), evidence(session))]
+    for twin in _cascade(session, "gap" if head == "gap" else "fc8", seed):
+        found.append((twin.info.randomised[0].layers, evidence(twin)))
+    return tuple(
+        Step(layers, render.encode_png(render.signed_heat(values)), rank_correlation(found[0][1], values))
+        for layers, values in found
+    )
+
+
+def show_overwriting(unit: Unit) -> None:
+    """Show what the projection of a cell would be if unpooling overwrote, and how many others it would blank."""
+    st.subheader(t("sanity.overwriting"), anchor=False)
+    if unit.layer == "conv1":
+        st.markdown(t("sanity.nothing_unpooled"))
+        return
+    both = overwritten(results.session(), view(), unit)
+    right, wrong, said = st.columns(3, gap="medium")
+    with right:
+        picture(both.added, t("sanity.added_alt", unit=unit), t("sanity.added_caption", limit=both.limit))
+    with wrong:
+        caption = t("sanity.blank_caption") if both.correlation is None else t("sanity.overwritten_caption")
+        picture(both.overwritten, t("sanity.overwritten_alt", unit=unit), caption)
+    with said:
+        if both.correlation is not None:
+            st.markdown(t("sanity.alike", correlation=both.correlation))
+        if unit.layer in _COUNTED_AT_ONCE or st.toggle(t("sanity.count", layer=unit.layer), key="count_lost"):
+            counted = lost(results.session(), view(), unit.layer)
+            values = {"layer": unit.layer, "live": counted.live, "blank": counted.blank, "share": counted.share}
+            st.markdown(t("sanity.lost", **values) if counted.blank else t("sanity.none_lost", **values))
+        st.caption(t("sanity.overwriting_rule"))
+
+
+def show_permuted_projections(unit: Unit) -> None:
+    """Let the weights below a cell be permuted, and show what is left of its projection."""
+    if _opened():
+        st.caption(t("sanity.permuted_projection"))
+        _show(permuted_projections(results.session(), view(), unit, selection().seed), str(unit))
+
+
+def show_permuted_evidence(class_index: int) -> None:
+    """Let the weights below a class be permuted, and show what is left of the evidence for it."""
+    if _opened():
+        st.caption(t("sanity.permuted_class"))
+        steps = permuted_evidence(results.session(), view(), class_index, head=selection().head, seed=selection().seed)
+        _show(steps, class_name(class_index))
+
+
+def _opened() -> bool:
+    """Show the section's title with its switch; nothing is computed before it is on."""
+    st.subheader(t("sanity.randomise"), anchor=False)
+    return st.toggle(t("sanity.open"), key="randomise", persist_state="session")
+
+
+def _show(steps: Sequence[Step], name: str) -> None:
+    """Show the cascade as one row, what it means, and the way to another one."""
+    figures([_figure(step, name, _WIDTH // len(steps)) for step in steps])
+    first, last = steps[1], steps[-1]
+    values = {"layer": first.permuted[0], "first": _number(first.correlation)}
+    if first is last:
+        st.markdown(t("sanity.meaning_one", **values))
+    else:
+        st.markdown(t("sanity.meaning", last=_number(last.correlation), **values))
+    st.button(
+        t("sanity.another", seed=selection().seed),
+        on_click=select,
+        kwargs={"seed": (selection().seed + 1) % _SEEDS},
+        icon=":material/shuffle:",
+    )
+
+
+def _figure(step: Step, name: str, side: int) -> Figure:
+    """Return one step with what is permuted in it and how much it is still like the first."""
+    told, side = t("sanity.correlation", correlation=_number(step.correlation)), min(side, _WIDEST)
+    if not step.permuted:
+        return Figure(step.drawn, t("sanity.original_alt", name=name), t("sanity.original"), told, side)
+    layer = step.permuted[-1]
+    caption = t("sanity.permuted" if len(step.permuted) == 1 else "sanity.permuted_too", layer=layer)
+    return Figure(step.drawn, t("sanity.permuted_alt", name=name, layer=layer), caption, told, side)
+
+
+def _number(correlation: float | None) -> str:
+    return "–" if correlation is None else f"{correlation:.2f}".replace("-", "−")
+
+
+def _cascade(session: InferenceSession, layer: str, seed: int) -> list[InferenceSession]:
+    """Return sessions with the weights from a layer down permuted, one layer more in each."""
+    return [session.randomised(until, from_layer=layer, seed=seed, cancel=abandoned) for until in cascade(layer)]
+
+
+def _cut(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    top, left, bottom, right = box
+    return pixels[top:bottom, left:right]
