@@ -105,8 +105,8 @@ class InferenceSession:
     ) -> "InferenceSession":
         """Return a session on the same network with its weights permuted from one layer down to another.
 
-        It is light: its weights are this session's where they are not permuted, and it takes its turn and keeps its
-        traces with this session's, apart from them by its own ``info.checkpoint_id``. See :mod:`zfnet.randomisation`.
+        It is light: its weights are this session's where they are not permuted, it takes its turn with this session,
+        and it keeps one trace only. Its ``info.checkpoint_id`` is its own. See :mod:`zfnet.randomisation`.
 
         Args:
             until: the lowest layer that is permuted.
@@ -124,6 +124,8 @@ class InferenceSession:
         name, applied = f"{info.checkpoint_id}+{how}", (*info.randomised, how)
         twin.info = replace(info, checkpoint_id=name, evaluation={}, randomised=applied)
         twin._permuted = Store(_PERMUTED_MEBIBYTES * 2**20)
+        # Only its newest trace: a cascade of them would push out what others look at.
+        twin._traces = Store(0)
         return twin
 
     def architecture(self) -> tuple[LayerRow, ...]:
