@@ -3,9 +3,20 @@
 Every method is one sum over the maps A of a layer, L = ReLU(Σ_k w_k A_k), and differs only in the weights w, which it
 makes from the maps and from g = ∂(class logit)/∂A:
 
-    gradcam     w_k = mean over cells of g_k       Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2
+    cam         w_k = Σ over cells of g_k, which is the head's own weight for map k      Zhou et al. 2016
+    gradcam     w_k = mean over cells of g_k                                            Selvaraju et al. 2017, eq. 1, 2
+    gradcam++   w_k = Σ over cells of α_k max(g_k, 0), with α_k = 1 / (2 + g_k Σ A_k)   Chattopadhay et al. 2018, eq. 19
+                where g_k > 0, and 0 elsewhere
+    hirescam    w_k = g_k, cell by cell                                                 Draelos & Carin 2020
+    layercam    w_k = max(g_k, 0), cell by cell                                         Jiang et al. 2021
 
-Differences from the paper: none. The map is returned raw, in the layer's own size.
+References: "Learning Deep Features for Discriminative Localization"; "Grad-CAM"; "Grad-CAM++"; "Use HiResCAM instead of
+Grad-CAM for faithful explanations of convolutional neural networks"; "LayerCAM: Exploring Hierarchical Class Activation
+Maps for Localization".
+
+Differences from the papers: equation 19 is g² / (2 g² + g³ Σ A); divided by g² it has no cells of 0 / 0, and where g is
+not positive its max(g, 0) is zero anyway. CAM and HiResCAM have no last ReLU in their papers: ``rectified=False`` leaves
+it out. The map is returned raw, in the layer's own size.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +35,19 @@ from zfnet.model import Trace, ZFNet
 # At conv1 the gradients hold 5 MB a class.
 _BATCH = 16
 
+
+def _gradcam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
+    positive = gradients.clamp(min=0)
+    return (positive / (2 + positive * maps.sum((1, 2))[:, None, None])).sum((2, 3), keepdim=True)
+
+
 # Maps (C, H, W) and gradients (K, C, H, W) to weights that broadcast to (K, C, H, W).
 METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cam": lambda maps, gradients: gradients.sum((2, 3), keepdim=True),
     "gradcam": lambda maps, gradients: gradients.mean((2, 3), keepdim=True),
+    "gradcam++": _gradcam_plus_plus,
+    "hirescam": lambda maps, gradients: gradients,
+    "layercam": lambda maps, gradients: gradients.clamp(min=0),
 }
 
 
@@ -59,7 +80,8 @@ def class_activation(
         classes: class indices. They go down from the logits together; there is no second forward pass.
         methods: names from ``METHODS``.
         layer: conv1 ... pool5. Away from conv5 the maps are less reliable.
-        head: whose logit counts, "fc" or "gap".
+        head: whose logit counts, "fc" or "gap". CAM is defined at conv5 for "gap" alone, which reads nothing but the
+            maps' averages.
         rectified: after the final ReLU; False for the signed sum.
 
     Raises:
@@ -73,6 +95,8 @@ def class_activation(
     for method in methods:
         if method not in METHODS:
             raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
+    if "cam" in methods and (head, layer) != ("gap", "conv5"):
+        raise SelectionError(f"cam needs the head 'gap' and the layer conv5, got the head {head!r} and {layer}")
     allowed = SPATIAL[: SPATIAL.index("conv5") + 1] if head == "gap" else SPATIAL
     if layer not in allowed:
         raise SelectionError(f"class maps of the head {head!r} are made at {', '.join(allowed)}, got {layer!r}")
