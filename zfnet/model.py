@@ -171,6 +171,17 @@ class ZFNet(nn.Module):
             outputs["gap"] = self.gap(outputs["conv5"].relu().mean((2, 3)))
         return Trace(x, outputs, switches)
 
+    def head(self, name: str, x: Tensor) -> Tensor:
+        """Return the logits of a head, (N, classes), from what it reads.
+
+        Args:
+            name: "fc" or "gap".
+            x: for "fc" the flat pool5 maps, for "gap" the averages of the conv5 maps after ReLU.
+        """
+        if name == "gap":
+            return self.gap(x)  # type: ignore[misc, no-any-return]
+        return self.fc8(self.fc7(self.fc6(x).relu()).relu())  # type: ignore[operator, no-any-return]
+
     def pullback(
         self, trace: Trace, layer: str, cotangent: Tensor, *, rule: str = "gradient", until: str = "input"
     ) -> Tensor:

@@ -1,0 +1,166 @@
+"""Occlusion: what a class and a unit lose when a square of the picture is covered.
+
+A square visits the picture; for every place the network answers anew. Three maps come out: the probability of a class
+(figure 7d of the paper), the total activation of the conv5 map that is strongest in the whole picture (7b), and the most
+probable label (7e).
+
+Reference: Zeiler & Fergus 2013, section 4.2 and figure 7.
+
+Differences from the paper: it states neither the size of the square nor its stride; both can be chosen, and instead of
+grey the square can hold the mean colour, a blurred copy of the picture, or noise. Only what the square can reach is
+computed anew (``zfnet.reach``), which gives the same maps.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from zfnet.classification import head_layer
+from zfnet.errors import Cancelled, SelectionError
+from zfnet.model import Trace, ZFNet
+from zfnet.reach import Patches, climb
+from zfnet.unit import Unit
+
+# Squares in one step: enough for large products, few enough that others' calls go in between.
+_BATCH = 16
+_GREY = 128 / 255
+
+Normalise = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """What covers the picture: ``size`` and ``stride`` in pixels, ``fill`` of ``FILLS``; ``seed`` is that of noise."""
+
+    size: int = 32
+    stride: int = 16
+    fill: str = "grey"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OcclusionMaps:
+    """What the network says with the square at each place, (rows, columns), and without it.
+
+    ``offsets`` are the pixels at which the square begins, down and across alike. ``probability`` is that of the class,
+    ``activation`` the sum of the map of ``unit``, both float32, NaN where the square has not been yet; ``label`` the
+    most probable class, int, -1 there. ``whole`` holds the same three for the picture as it is.
+    """
+
+    class_index: int
+    head: str
+    unit: Unit
+    square: Square
+    offsets: tuple[int, ...]
+    probability: np.ndarray = field(repr=False)
+    activation: np.ndarray = field(repr=False)
+    label: np.ndarray = field(repr=False)
+    whole: tuple[float, float, int]
+
+
+# Called after each step with the number of places visited and of all places, and a function that returns the maps so far.
+Progress = Callable[[int, int, Callable[[], OcclusionMaps]], None]
+
+# What stands in the square, for the whole picture (1, 3, H, W) in normalised values.
+FILLS: dict[str, Callable[[Tensor, Square, Normalise], Tensor]] = {
+    "grey": lambda x, square, normalise: normalise(torch.full_like(x, _GREY)),
+    "mean": lambda x, square, normalise: torch.zeros_like(x),
+    "blur": lambda x, square, normalise: gaussian_blur(x, [2 * (square.size // 2) + 1] * 2, [square.size / 4] * 2),
+    "noise": lambda x, square, normalise: normalise(
+        torch.rand(x.shape, generator=torch.Generator().manual_seed(square.seed)).to(x)
+    ),
+}
+
+
+def occlusion(
+    model: ZFNet,
+    trace: Trace,
+    class_index: int,
+    normalise: Normalise,
+    *,
+    square: Square = Square(),  # noqa: B008  frozen
+    head: str = "fc",
+    slot: Callable[[], AbstractContextManager[None]] = nullcontext,
+    progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> OcclusionMaps:
+    """Cover a traced picture everywhere, and ask for one class and the strongest conv5 map.
+
+    Args:
+        model: the network of the trace.
+        trace: of one picture.
+        class_index: whose probability.
+        normalise: from colours in [0, 1] to what the network reads.
+        square: what covers the picture. It visits every stride, and last the far edge.
+        head: which classifier answers, "fc" or "gap".
+        slot: entered for every step, so that others' work can go in between.
+        progress: called after every step.
+        cancel: asked before every step.
+
+    Raises:
+        SelectionError: for a class, a head or a square that does not exist.
+        Cancelled: when ``cancel`` says so.
+    """
+    logits, side = trace.outputs[head_layer(trace, head)][0], model.config.input_size
+    _check(model, class_index, square)
+    offsets = tuple(dict.fromkeys([*range(0, side - square.size, square.stride), side - square.size]))
+    conv5 = trace.activation("conv5")[0]
+    channel = int(conv5.flatten(1).amax(1).argmax())
+    shape = (len(offsets), len(offsets))
+    probability, activation = (np.full(shape, np.nan, np.float32) for _ in range(2))
+    label = np.full(shape, -1)
+    whole = (float(logits.softmax(0)[class_index]), float(conv5[channel].sum()), int(logits.argmax()))
+
+    def so_far() -> OcclusionMaps:
+        maps = (probability.copy(), activation.copy(), label.copy())
+        return OcclusionMaps(class_index, head, Unit("conv5", channel), square, offsets, *maps, whole)
+
+    with slot():
+        cover = FILLS[square.fill](trace.input, square, normalise)[0]
+    places = list(product(range(len(offsets)), repeat=2))
+    for start in range(0, len(places), _BATCH):
+        if cancel and cancel():
+            raise Cancelled(f"stopped after {start} of {len(places)} places")
+        batch = places[start : start + _BATCH]
+        with slot():
+            starts = [(offsets[row], offsets[column]) for row, column in batch]
+            covers = [cover[:, top : top + square.size, left : left + square.size] for top, left in starts]
+            answers, sums = _answer(model, trace, Patches(torch.stack(covers), starts), head=head, channel=channel)
+            rows, columns = np.array(batch).T
+            probability[rows, columns] = answers.softmax(1)[:, class_index].cpu().numpy()
+            label[rows, columns] = answers.argmax(1).cpu().numpy()
+            activation[rows, columns] = sums.cpu().numpy()
+        if progress:
+            progress(start + len(batch), len(places), so_far)
+    return so_far()
+
+
+def _answer(model: ZFNet, trace: Trace, patches: Patches, *, head: str, channel: int) -> tuple[Tensor, Tensor]:
+    """Return the logits with each patch in the picture, (K, classes), and the sum of a conv5 map, (K,)."""
+    reached = climb(model, trace, patches, "conv5" if head == "gap" else "pool5")
+    new, maps = reached["conv5"], trace.activation("conv5")[0]
+    old = torch.stack([maps[:, t : t + new.values.shape[2], n : n + new.values.shape[3]] for t, n in new.starts])
+    sums = maps.sum((1, 2)) + (new.values - old).sum((2, 3))  # (K, C)
+    if head == "gap":
+        return model.head("gap", sums / maps[0].numel()), sums[:, channel]
+    pooled = trace.outputs["pool5"][0]
+    whole = reached["pool5"].laid_on(pooled, [(0, 0)] * len(new.starts), tuple(pooled.shape[1:]))
+    return model.head("fc", whole.flatten(1)), sums[:, channel]
+
+
+def _check(model: ZFNet, class_index: int, square: Square) -> None:
+    count, side = model.config.num_classes, model.config.input_size
+    if not 0 <= class_index < count:
+        raise SelectionError(f"there are {count} classes (0-{count - 1}), got {class_index}")
+    if not 1 <= square.size < side:
+        raise SelectionError(f"the square has 1 to {side - 1} pixels a side, got {square.size}")
+    if square.stride < 1:
+        raise SelectionError(f"the square moves by at least 1 pixel, got {square.stride}")
+    if square.fill not in FILLS:
+        raise SelectionError(f"the fills are {', '.join(FILLS)}, got {square.fill!r}")
