@@ -14,9 +14,9 @@ References: "Learning Deep Features for Discriminative Localization"; "Grad-CAM"
 Grad-CAM for faithful explanations of convolutional neural networks"; "LayerCAM: Exploring Hierarchical Class Activation
 Maps for Localization".
 
-Differences from the papers: equation 19 is g² / (2 g² + g³ Σ A); divided by g² it has no cells of 0 / 0, and where g is
-not positive its max(g, 0) is zero anyway. CAM and HiResCAM have no last ReLU in their papers: ``rectified=False`` leaves
-it out. The map is returned raw, in the layer's own size.
+Differences from the papers: equation 19 is g² / (2 g² + g³ Σ A); divided by g² it has no cells of 0 / 0, and where g
+is not positive its max(g, 0) is zero anyway. CAM and HiResCAM have no last ReLU in their papers: ``rectified=False``
+leaves it out. The map is returned raw, in the layer's own size.
 """
 
 from collections.abc import Callable, Sequence

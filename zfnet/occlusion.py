@@ -1,8 +1,8 @@
 """Occlusion: what a class and a unit lose when a square of the picture is covered.
 
 A square visits the picture; for every place the network answers anew. Three maps come out: the probability of a class
-(figure 7d of the paper), the total activation of the conv5 map that is strongest in the whole picture (7b), and the most
-probable label (7e).
+(figure 7d of the paper), the total activation of the conv5 map that is strongest in the whole picture (7b), and the
+most probable label (7e).
 
 Reference: Zeiler & Fergus 2013, section 4.2 and figure 7.
 
@@ -64,7 +64,7 @@ class OcclusionMaps:
     whole: tuple[float, float, int]
 
 
-# Called after each step with the number of places visited and of all places, and a function that returns the maps so far.
+# Called after each step with the number of places visited, that of all places, and what returns the maps so far.
 Progress = Callable[[int, int, Callable[[], OcclusionMaps]], None]
 
 # What stands in the square, for the whole picture (1, 3, H, W) in normalised values.
@@ -84,7 +84,7 @@ def occlusion(
     class_index: int,
     normalise: Normalise,
     *,
-    square: Square = Square(),  # noqa: B008  frozen
+    square: Square = Square(),
     head: str = "fc",
     slot: Callable[[], AbstractContextManager[None]] = nullcontext,
     progress: Progress | None = None,
@@ -150,7 +150,7 @@ def _answer(model: ZFNet, trace: Trace, patches: Patches, *, head: str, channel:
     if head == "gap":
         return model.head("gap", sums / maps[0].numel()), sums[:, channel]
     pooled = trace.outputs["pool5"][0]
-    whole = reached["pool5"].laid_on(pooled, [(0, 0)] * len(new.starts), tuple(pooled.shape[1:]))
+    whole = reached["pool5"].laid_on(pooled, [(0, 0)] * len(new.starts), (pooled.shape[1], pooled.shape[2]))
     return model.head("fc", whole.flatten(1)), sums[:, channel]
 
 

@@ -57,8 +57,8 @@ def climb(model: ZFNet, trace: Trace, patches: Patches, until: str = "pool5") ->
         height, width = trace.outputs[name].shape[2:]
         rows, tall = _reached([row for row, _ in patches.starts], patches.values.shape[2], layer, height)
         columns, wide = _reached([column for _, column in patches.starts], patches.values.shape[3], layer, width)
-        # In the padded map below, the cells that a window reads begin at its own start times the stride. Zeros do as the
-        # padding of poolings, too: what they choose from is never below zero.
+        # In the padded map below, the cells that a window reads begin at its own start times the stride. Zeros do for
+        # poolings, too: what they choose from is never below zero.
         edge = layer.padding
         behind = [
             (n - 1) * layer.stride + layer.kernel - edge - size
@@ -81,10 +81,11 @@ def climb(model: ZFNet, trace: Trace, patches: Patches, until: str = "pool5") ->
 
 
 def _reached(starts: Sequence[int], length: int, layer: Convolution | Pooling, count: int) -> tuple[list[int], int]:
-    """Return where the cells reached by intervals of ``length`` begin along one axis of ``count`` cells, and how many."""
+    """Return where the cells that intervals of ``length`` reach begin, along one axis of ``count``, and how many."""
     first = [max(-((layer.kernel - 1 - layer.padding - a) // layer.stride), 0) for a in starts]
     last = [min((a + length - 1 + layer.padding) // layer.stride, count - 1) for a in starts]
-    longest = max(max(b - a + 1 for a, b in zip(first, last, strict=True)), 1)
+    # A window that a pooling or the edge leaves out reaches nothing; one cell is then computed in vain.
+    longest = max(1, *(b - a + 1 for a, b in zip(first, last, strict=True)))
     return [min(a, count - longest) for a in first], longest
 
 

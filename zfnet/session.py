@@ -24,6 +24,7 @@ from zfnet import deconvnet as deconvnet_
 from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
 from zfnet import filters as filters_
+from zfnet import occlusion as occlusion_
 from zfnet import overwriting as overwriting_
 from zfnet import saliency as saliency_
 from zfnet import stride as stride_
@@ -301,6 +302,32 @@ class InferenceSession:
             return cam.class_activation(
                 self._model, trace, classes, methods=methods, layer=layer, head=head, rectified=rectified
             )
+
+    def occlusion(
+        self,
+        picture: Image.Image,
+        class_index: int,
+        *,
+        square: occlusion_.Square | None = None,
+        head: str = "fc",
+        progress: occlusion_.Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> occlusion_.OcclusionMaps:
+        """Return what covering the picture does to a class; see :func:`zfnet.occlusion.occlusion`.
+
+        The slot is held for one step at a time, so that other calls go in between.
+        """
+        return occlusion_.occlusion(
+            self._model,
+            self.trace(picture, cancel=cancel),
+            class_index,
+            self._normalise,
+            square=square or occlusion_.Square(),
+            head=head,
+            slot=lambda: self._compute(cancel),
+            progress=progress,
+            cancel=cancel,
+        )
 
     def maximize(
         self,

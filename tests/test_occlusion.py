@@ -1,0 +1,148 @@
+"""Occlusion: against the whole network on covered pictures, against captum, and the ways it can be asked for."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import Occlusion
+from PIL import Image
+from torch import Tensor, nn
+
+from tests.oracle import HEADS, unchanged
+from zfnet import InferenceSession
+from zfnet.errors import Cancelled, SelectionError
+from zfnet.model import Trace, ZFNet
+from zfnet.occlusion import FILLS, OcclusionMaps, Square, occlusion
+
+# Few squares, the last of them flush with the edge.
+COARSE = Square(size=60, stride=70)
+
+
+def identity(x: Tensor) -> Tensor:
+    return x
+
+
+def covered(trace: Trace, found: OcclusionMaps, cover: Tensor) -> Tensor:
+    """Return a picture for every place of the square, in row order."""
+    size = found.square.size
+    pictures = trace.input.repeat(len(found.offsets) ** 2, 1, 1, 1)
+    places = [(top, left) for top in found.offsets for left in found.offsets]
+    for picture, (top, left) in zip(pictures, places, strict=True):
+        picture[:, top : top + size, left : left + size] = cover[0, :, top : top + size, left : left + size]
+    return pictures
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("fill", FILLS)
+def test_the_maps_are_what_the_whole_network_says_of_covered_pictures(
+    network: ZFNet, trace: Trace, head: str, fill: str
+) -> None:
+    square = Square(size=60, stride=70, fill=fill, seed=4)
+    found = occlusion(network, trace, 5, identity, square=square, head=head)
+    assert found.offsets == (0, 70, 140, 164)
+    whole = network.trace(covered(trace, found, FILLS[fill](trace.input, square, identity)))
+    logits = whole.outputs[HEADS[head]]
+    sums = whole.activation("conv5")[:, found.unit.channel].sum((1, 2))
+    shape = (4, 4)
+    np.testing.assert_allclose(found.probability, logits.softmax(1)[:, 5].reshape(shape), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.activation, sums.reshape(shape), rtol=1e-6)
+    np.testing.assert_array_equal(found.label, logits.argmax(1).reshape(shape))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_whole_picture_is_told_beside_the_maps(network: ZFNet, trace: Trace, head: str) -> None:
+    found = occlusion(network, trace, 2, identity, square=COARSE, head=head)
+    logits, conv5 = trace.outputs[HEADS[head]][0], trace.activation("conv5")[0]
+    assert found.unit.channel == int(conv5.amax((1, 2)).argmax())
+    assert found.whole == (float(logits.softmax(0)[2]), float(conv5[found.unit.channel].sum()), int(logits.argmax()))
+
+
+def test_the_loss_of_probability_equals_captum(
+    session: InferenceSession, chains: dict[str, nn.Sequential], sample: Image.Image
+) -> None:
+    """Without overlap, captum's value of a pixel is what its square loses."""
+    index = session.classify(sample, top=1).classes[0].index
+    found = session.occlusion(sample, index, square=Square(size=56, stride=56, fill="mean"))
+    x = session.prepare(sample)
+    explained = Occlusion(lambda x: chains["fc"](x).softmax(1))
+    lost = explained.attribute(x, (3, 56, 56), strides=(3, 56, 56), target=index, baselines=0)[0, 0, ::56, ::56]
+    np.testing.assert_allclose(found.whole[0] - found.probability, lost, rtol=0, atol=1e-5)
+
+
+def test_grey_is_pixel_value_128_and_mean_is_zero(session: InferenceSession, sample: Image.Image) -> None:
+    grey = session.prepare(Image.new("RGB", (224, 224), (128, 128, 128)))
+    x = session.prepare(sample)
+    torch.testing.assert_close(FILLS["grey"](x, Square(), session._normalise), grey, rtol=0, atol=1e-6)
+    assert not FILLS["mean"](x, Square(), session._normalise).any()
+
+
+def test_noise_is_that_of_its_seed(trace: Trace) -> None:
+    one, same, other = (FILLS["noise"](trace.input, Square(seed=seed), identity) for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert 0 <= one.min() < 0.01
+    assert 0.99 < one.max() <= 1
+
+
+def test_a_growing_part_of_the_maps_is_shown_meanwhile(network: ZFNet, trace: Trace) -> None:
+    seen: list[tuple[int, int, int]] = []
+
+    def look(done: int, of: int, maps: Callable[[], OcclusionMaps]) -> None:
+        visited = int(np.isfinite(maps().probability).sum())
+        assert visited == int((maps().label >= 0).sum()) == int(np.isfinite(maps().activation).sum())
+        seen.append((done, of, visited))
+
+    occlusion(network, trace, 0, identity, square=Square(size=40, stride=40), progress=look)
+    assert seen == [(16, 36, 16), (32, 36, 32), (36, 36, 36)]
+
+
+def test_it_can_be_stopped_between_steps(network: ZFNet, trace: Trace) -> None:
+    asked: list[int] = []
+
+    def cancel() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(Cancelled, match="stopped after 32 of 36 places"):
+        occlusion(network, trace, 0, identity, square=Square(size=40, stride=40), cancel=cancel)
+
+
+def test_a_place_is_held_for_one_step_only(session: InferenceSession, sample: Image.Image) -> None:
+    free: list[int] = []
+    session.occlusion(
+        sample, 3, square=Square(size=40, stride=40), progress=lambda *_: free.append(session._places._free)
+    )
+    assert free == [session.slots] * 3
+
+
+def test_a_map_at_another_class_needs_no_other_forward_pass(network: ZFNet, trace: Trace) -> None:
+    one, other = (occlusion(network, trace, index, identity, square=COARSE) for index in (1, 2))
+    np.testing.assert_array_equal(one.activation, other.activation)
+    assert (one.probability != other.probability).any()
+
+
+def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:
+    with unchanged(network, trace):
+        occlusion(network, trace, 1, identity, square=COARSE)
+        with pytest.raises(SelectionError):
+            occlusion(network, trace, 9, identity, square=COARSE)
+
+
+@pytest.mark.parametrize(
+    ("index", "options", "message"),
+    [
+        (9, {}, "there are 9 classes (0-8), got 9"),
+        (0, {"square": Square(size=0)}, "the square has 1 to 223 pixels a side, got 0"),
+        (0, {"square": Square(size=224)}, "the square has 1 to 223 pixels a side, got 224"),
+        (0, {"square": Square(stride=0)}, "the square moves by at least 1 pixel, got 0"),
+        (0, {"square": Square(fill="black")}, "the fills are grey, mean, blur, noise, got 'black'"),
+        (0, {"head": "svm"}, "this network's heads are fc, gap, got 'svm'"),
+    ],
+)
+def test_what_does_not_exist_is_refused(
+    network: ZFNet, trace: Trace, index: int, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SelectionError) as caught:
+        occlusion(network, trace, index, identity, **options)
+    assert str(caught.value) == message
