@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torchcam.methods import CAM, GradCAM, LayerCAM
 
 from tests.oracle import HEADS, difference, narrow, random_network, run, sequential, unchanged
 from zfnet import InferenceSession
-from zfnet.cam import METHODS, ClassMap, class_activation
+from zfnet.cam import METHODS, ChannelEvidence, ClassMap, channel_evidence, class_activation
 from zfnet.errors import SelectionError
 from zfnet.geometry import TABLE
 from zfnet.model import Trace, ZFNet
@@ -216,3 +217,59 @@ def test_a_network_without_averaging_head_says_so(x: Tensor) -> None:
     model = random_network(narrow(TABLE), gap=False)
     with pytest.raises(SelectionError, match="this network's heads are fc, got 'gap'"):
         class_activation(model, model.trace(x), [0], head="gap")
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_centred_score_is_the_logit_less_the_mean_of_all(network: ZFNet, trace: Trace, head: str) -> None:
+    values = run(sequential(network, head), trace.input.clone().requires_grad_())
+    logits = values[HEADS[head]][0]
+    for found in class_activation(network, trace, [0, 7], layer="conv4", head=head, centred=True, rectified=False):
+        score = logits[found.class_index] - logits.mean()
+        (gradients,) = torch.autograd.grad(score, values["conv4"], retain_graph=True)
+        expected = (gradients[0].mean((1, 2), keepdim=True) * values["conv4"][0].detach()).sum(0)
+        torch.testing.assert_close(torch.from_numpy(found.values), expected, rtol=0, atol=1e-12)
+
+
+def test_a_centred_map_does_not_see_what_all_logits_have_in_common(network: ZFNet, trace: Trace) -> None:
+    """Nor does softmax: the probabilities stay as they are."""
+    common = deepcopy(network)
+    common.fc8.weight += torch.randn(24, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    moved = common.trace(trace.input)
+    torch.testing.assert_close(moved.outputs["fc8"].softmax(1), trace.outputs["fc8"].softmax(1))
+    plain, centred = (
+        [
+            class_activation(model, t, [3], centred=c, rectified=False)[0].values
+            for model, t in ((network, trace), (common, moved))
+        ]
+        for c in (False, True)
+    )
+    assert np.abs(plain[0] - plain[1]).max() > 0.1 * np.abs(plain[0]).max()
+    np.testing.assert_allclose(centred[0], centred[1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("head", HEADS)
+def test_the_parts_of_a_grad_cam_add_up_to_it(network: ZFNet, trace: Trace, head: str, centred: bool) -> None:
+    parts = channel_evidence(network, trace, 4, head=head, centred=centred)
+    (whole,) = class_activation(network, trace, [4], head=head, centred=centred, rectified=False)
+    np.testing.assert_allclose(parts.partial(len(parts.weights)), whole.values, rtol=0, atol=1e-12)
+    assert parts.parts.sum() == pytest.approx(whole.values.mean(), abs=1e-12)
+    sizes = np.abs(parts.parts[parts.ranked()])
+    assert (np.diff(sizes) <= 0).all()
+    assert not parts.partial(0).any()
+    strongest = parts.ranked()[0]
+    np.testing.assert_allclose(parts.partial(1), parts.weights[strongest] * parts.maps[strongest])
+    assert [parts.share(n) for n in (0, 1, 99)] == pytest.approx([0, sizes[0] / sizes.sum(), 1])
+
+
+def test_the_parts_of_the_embedded_networks_map_add_up_in_float32(
+    session: InferenceSession, sample: Image.Image
+) -> None:
+    parts = session.channel_evidence(sample, 281, centred=True)
+    (whole,) = session.class_activation(sample, [281], centred=True, rectified=False)
+    np.testing.assert_allclose(parts.partial(256), whole.values, rtol=0, atol=1e-6)
+
+
+def test_what_has_no_evidence_has_no_shares() -> None:
+    nothing = ChannelEvidence(0, "conv5", "fc", np.zeros(3, np.float32), np.ones((3, 2, 2), np.float32))
+    assert nothing.share(2) == 0

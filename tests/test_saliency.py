@@ -96,3 +96,15 @@ def test_what_does_not_exist_is_refused(
     with pytest.raises(SelectionError) as caught:
         session.saliency(sample, unit, method=method)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("layer", ["fc8", "gap"])
+def test_a_centred_gradient_is_that_of_the_logit_less_the_mean_of_all(network: ZFNet, trace: Trace, layer: str) -> None:
+    one = saliency(network, trace, Unit(layer, 4), centred=True).pixels
+    every = np.mean([saliency(network, trace, Unit(layer, i)).pixels for i in range(9)], axis=0)
+    np.testing.assert_allclose(one, saliency(network, trace, Unit(layer, 4)).pixels - every, rtol=0, atol=1e-13)
+
+
+def test_only_a_class_can_be_centred(network: ZFNet, trace: Trace) -> None:
+    with pytest.raises(SelectionError, match=r"only a class's logit can be centred \(fc8, gap\), got 'fc7'"):
+        saliency(network, trace, Unit("fc7", 1), centred=True)

@@ -17,6 +17,9 @@ Maps for Localization".
 Differences from the papers: equation 19 is g² / (2 g² + g³ Σ A); divided by g² it has no cells of 0 / 0, and where g
 is not positive its max(g, 0) is zero anyway. CAM and HiResCAM have no last ReLU in their papers: ``rectified=False``
 leaves it out. The map is returned raw, in the layer's own size.
+
+The score can be centred: the class's logit less the mean of all logits. Softmax does not see what all logits have in
+common, but g does, and where that part is large, as in the embedded checkpoint, it drowns the class's own.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,6 +65,39 @@ class ClassMap:
     values: np.ndarray = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelEvidence:
+    """The Grad-CAM of one class in its parts: L = ReLU(Σ_k w_k A_k).
+
+    ``weights`` float32 (C,) are w; ``maps`` float32 (C, H, W) are A.
+    """
+
+    class_index: int
+    layer: str
+    head: str
+    weights: np.ndarray = field(repr=False)
+    maps: np.ndarray = field(repr=False)
+
+    @property
+    def parts(self) -> np.ndarray:
+        """Return what each channel adds to the mean of the sum before ReLU, w_k · mean(A_k), (C,)."""
+        return np.asarray(self.weights * self.maps.mean((1, 2)))
+
+    def ranked(self) -> np.ndarray:
+        """Return the channels by falling magnitude of their parts, int (C,)."""
+        return np.argsort(-np.abs(self.parts), kind="stable")
+
+    def partial(self, count: int) -> np.ndarray:
+        """Return the sum before ReLU of the first ``count`` channels, (H, W); all of them give the whole Grad-CAM."""
+        chosen = self.ranked()[:count]
+        return np.asarray(np.tensordot(self.weights[chosen], self.maps[chosen], 1))
+
+    def share(self, count: int) -> float:
+        """Return which share of the parts' magnitudes the first ``count`` channels have; 0 where there are none."""
+        sizes = np.sort(np.abs(self.parts))[::-1]
+        return float(sizes[:count].sum() / sizes.sum()) if sizes.any() else 0.0
+
+
 def class_activation(
     model: ZFNet,
     trace: Trace,
@@ -71,6 +107,7 @@ def class_activation(
     layer: str = "conv5",
     head: str = "fc",
     rectified: bool = True,
+    centred: bool = False,
 ) -> tuple[ClassMap, ...]:
     """Return a map for every class and method, class by class.
 
@@ -83,33 +120,61 @@ def class_activation(
         head: whose logit counts, "fc" or "gap". CAM is defined at conv5 for "gap" alone, which reads nothing but the
             maps' averages.
         rectified: after the final ReLU; False for the signed sum.
+        centred: take the logit less the mean of all logits, instead of the logit itself.
 
     Raises:
         SelectionError: for a class, method, layer or head that does not exist.
     """
-    logits = head_layer(trace, head)
-    count = model.config.num_classes
-    for index in classes:
-        if not 0 <= index < count:
-            raise SelectionError(f"there are {count} classes (0-{count - 1}), got {index}")
     for method in methods:
         if method not in METHODS:
             raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
     if "cam" in methods and (head, layer) != ("gap", "conv5"):
         raise SelectionError(f"cam needs the head 'gap' and the layer conv5, got the head {head!r} and {layer}")
-    allowed = SPATIAL[: SPATIAL.index("conv5") + 1] if head == "gap" else SPATIAL
-    if layer not in allowed:
-        raise SelectionError(f"class maps of the head {head!r} are made at {', '.join(allowed)}, got {layer!r}")
-    maps = trace.activation(layer)[0]  # (C, H, W)
     results: list[ClassMap] = []
     for start in range(0, len(classes), _BATCH):
-        batch = torch.tensor(list(classes[start : start + _BATCH]), device=maps.device)
-        seeds = F.one_hot(batch, count).to(maps.dtype)  # (K, classes)
-        gradients = model.pullback(trace, logits, seeds, until=layer)  # (K, C, H, W)
+        batch = classes[start : start + _BATCH]
+        maps, gradients = _maps_and_gradients(model, trace, batch, layer=layer, head=head, centred=centred)
         sums = {method: (METHODS[method](maps, gradients) * maps).sum(1) for method in methods}  # each (K, H, W)
         results += (
             ClassMap(method, index, layer, head, (values[k].relu() if rectified else values[k]).cpu().numpy())
-            for k, index in enumerate(batch.tolist())
+            for k, index in enumerate(batch)
             for method, values in sums.items()
         )
     return tuple(results)
+
+
+def channel_evidence(
+    model: ZFNet,
+    trace: Trace,
+    class_index: int,
+    *,
+    layer: str = "conv5",
+    head: str = "fc",
+    centred: bool = False,
+) -> ChannelEvidence:
+    """Take the Grad-CAM of one class apart into the maps that it adds up; the arguments are ``class_activation``'s."""
+    maps, gradients = _maps_and_gradients(model, trace, [class_index], layer=layer, head=head, centred=centred)
+    weights = METHODS["gradcam"](maps, gradients)[0, :, 0, 0]
+    return ChannelEvidence(class_index, layer, head, weights.cpu().numpy(), maps.cpu().numpy().copy())
+
+
+def _maps_and_gradients(
+    model: ZFNet, trace: Trace, classes: Sequence[int], *, layer: str, head: str, centred: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the layer's maps, (C, H, W), and there the gradient of each class's score, (K, C, H, W)."""
+    logits, count = head_layer(trace, head), model.config.num_classes
+    for index in classes:
+        if not 0 <= index < count:
+            raise SelectionError(f"there are {count} classes (0-{count - 1}), got {index}")
+    allowed = SPATIAL[: SPATIAL.index("conv5") + 1] if head == "gap" else SPATIAL
+    if layer not in allowed:
+        raise SelectionError(f"class maps of the head {head!r} are made at {', '.join(allowed)}, got {layer!r}")
+    maps = trace.activation(layer)[0]
+    return maps, model.pullback(trace, logits, class_seeds(trace, classes, head, centred=centred), until=layer)
+
+
+def class_seeds(trace: Trace, classes: Sequence[int], head: str, *, centred: bool) -> Tensor:
+    """Return the gradient of each class's score with respect to the logits, (K, classes)."""
+    logits = trace.outputs[head_layer(trace, head)]
+    seeds = F.one_hot(torch.tensor(list(classes), device=logits.device), logits.shape[1]).to(logits.dtype)
+    return seeds - 1 / logits.shape[1] if centred else seeds

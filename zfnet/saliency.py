@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from zfnet.classification import HEADS
 from zfnet.errors import SelectionError
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
@@ -33,7 +34,7 @@ class Saliency:
     pixels: np.ndarray = field(repr=False)
 
 
-def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient") -> Saliency:
+def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient", centred: bool = False) -> Saliency:
     """Carry a unit down to the pixels of a traced picture.
 
     Args:
@@ -42,6 +43,7 @@ def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient"
         unit: at conv1 ... fc8, or ``gap:207`` for a class of the averaging head. Without a position its strongest cell
             is taken.
         method: "gradient" or "guided".
+        centred: of a class (fc8 or gap), take the logit less the mean of all logits; see ``zfnet.cam``.
 
     Raises:
         SelectionError: for a unit or a method that does not exist.
@@ -49,10 +51,14 @@ def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient"
     if method not in METHODS:
         raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
     unit.check(model.config, tuple(trace.outputs))
+    if centred and unit.layer not in HEADS.values():
+        raise SelectionError(f"only a class's logit can be centred ({', '.join(HEADS.values())}), got {unit.layer!r}")
     value, size = trace.activation(unit.layer)[0], model.config.input_size
     if value.ndim == 1:
         signal = value.new_zeros(1, len(value))
         signal[0, unit.channel] = 1
+        if centred:
+            signal -= 1 / len(value)
         carried = model.pullback(trace, unit.layer, signal, rule=method)[0]
         return Saliency(unit, method, Window(carried, 0, 0).picture(size))
     unit = unit.at_strongest(value[unit.channel].cpu().numpy())

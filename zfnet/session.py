@@ -24,6 +24,7 @@ from zfnet import deconvnet as deconvnet_
 from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
 from zfnet import filters as filters_
+from zfnet import guided_gradcam as guided_gradcam_
 from zfnet import occlusion as occlusion_
 from zfnet import overwriting as overwriting_
 from zfnet import saliency as saliency_
@@ -254,12 +255,18 @@ class InferenceSession:
             return descent_.descent(self._model, trace, Unit.parse(unit))
 
     def saliency(
-        self, picture: Image.Image, unit: str | Unit, *, method: str = "gradient", cancel: Cancel | None = None
+        self,
+        picture: Image.Image,
+        unit: str | Unit,
+        *,
+        method: str = "gradient",
+        centred: bool = False,
+        cancel: Cancel | None = None,
     ) -> saliency_.Saliency:
         """Return how each pixel moves a unit, such as ``fc8:207``; see :func:`zfnet.saliency.saliency`."""
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
-            return saliency_.saliency(self._model, trace, Unit.parse(unit), method=method)
+            return saliency_.saliency(self._model, trace, Unit.parse(unit), method=method, centred=centred)
 
     def stride_lab(
         self,
@@ -294,14 +301,51 @@ class InferenceSession:
         layer: str = "conv5",
         head: str = "fc",
         rectified: bool = True,
+        centred: bool = False,
         cancel: Cancel | None = None,
     ) -> tuple[cam.ClassMap, ...]:
         """Return a map for each class and method; see :func:`zfnet.cam.class_activation`."""
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
             return cam.class_activation(
-                self._model, trace, classes, methods=methods, layer=layer, head=head, rectified=rectified
+                self._model,
+                trace,
+                classes,
+                methods=methods,
+                layer=layer,
+                head=head,
+                rectified=rectified,
+                centred=centred,
             )
+
+    def channel_evidence(
+        self,
+        picture: Image.Image,
+        class_index: int,
+        *,
+        layer: str = "conv5",
+        head: str = "fc",
+        centred: bool = False,
+        cancel: Cancel | None = None,
+    ) -> cam.ChannelEvidence:
+        """Return the parts of one class's Grad-CAM; see :func:`zfnet.cam.channel_evidence`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return cam.channel_evidence(self._model, trace, class_index, layer=layer, head=head, centred=centred)
+
+    def guided_gradcam(
+        self,
+        picture: Image.Image,
+        class_index: int,
+        *,
+        head: str = "fc",
+        centred: bool = False,
+        cancel: Cancel | None = None,
+    ) -> saliency_.Saliency:
+        """Return guided backpropagation weighted by Grad-CAM; see :mod:`zfnet.guided_gradcam`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            return guided_gradcam_.guided_gradcam(self._model, trace, class_index, head=head, centred=centred)
 
     def occlusion(
         self,
