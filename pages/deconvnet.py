@@ -53,6 +53,7 @@ def nine() -> None:
         3,
         tile=(2 * projections.PAIR, projections.PAIR),
         gap=12,
+        captions=labels,
         key="nine",
         alt=t("deconvnet.nine_alt", layer=chosen.layer),
         on_click=lambda i: select(channel=found.units[i].channel, start="cell"),
@@ -84,7 +85,9 @@ def one(whole_map: bool) -> None:
         st.markdown(t("deconvnet.seed", unit=channel, row=row, column=column, activation=found.activation))
         down = projections.descent(backend, current, Unit(chosen.layer, chosen.channel, found.position))
         st.subheader(t("deconvnet.way"), anchor=False)
-        st.caption(t("deconvnet.way_caption"))
+        count = down.stages[0].shape[0]
+        start = {"seed": results.number(down.seed), "count": count, "rms": down.seed / count**0.5}
+        st.caption(t("deconvnet.way_caption", **start))
         figures([thumbnail(stage) for stage in down.stages])
     if down.switches:
         switches(down)
@@ -100,7 +103,9 @@ def silent(position: tuple[int, int] | None) -> None:
         strongest = results.ranking(backend, current, chosen.layer).channels[0]
         st.info(t("frame.silent", unit=channel, strongest=f"{chosen.layer}:{strongest}"))
     else:
-        st.info(t("deconvnet.silent_cell", unit=chosen))
+        row, column = position
+        st.info(t("deconvnet.silent_cell", unit=channel, row=row, column=column))
+        st.button(t("deconvnet.to_strongest"), on_click=select, kwargs={"position": None})
 
 
 def thumbnail(stage: projections.StagePicture) -> Figure:
@@ -120,7 +125,7 @@ def switches(down: projections.WayDown) -> None:
     st.subheader(t("deconvnet.switches"), anchor=False)
     for place, pool in zip(st.columns(3, gap="medium"), down.switches, strict=False):
         with place:
-            values = {"layer": pool.layer, "channel": pool.channel, "count": pool.arriving}
+            values = {"layer": pool.layer, "channel": pool.channel, "count": pool.arriving, "of": pool.channels}
             picture(pool.drawn, t("deconvnet.switches_alt", **values), t("deconvnet.switches_caption", **values))
     st.caption(t("deconvnet.overlap"))
 
@@ -134,7 +139,8 @@ def rules(of: Unit, found: projections.ProjectionPictures) -> None:
         with place:
             alt = t("deconvnet.rule_alt", rule=t(f"deconvnet.rule_name_{rule}"), unit=of)
             picture(png, alt, t(f"deconvnet.rule_{rule}", limit=limit))
-    st.caption(t("deconvnet.rules_caption"))
+    # Below conv1's own there is no other ReLU.
+    st.caption(t("deconvnet.rules_alike" if of.layer in ("conv1", "pool1") else "deconvnet.rules_caption"))
 
 
 st.markdown(t("deconvnet.what"))
@@ -144,10 +150,13 @@ if chosen.layer not in SPATIAL:
     st.button(t("deconvnet.to_conv5"), on_click=select, kwargs={"layer": "conv5"})
 else:
     choose_start()
+    if selection().start == "cell" and chosen.position:
+        st.caption(t("deconvnet.choose_cell"))
     if selection().start == "nine":
         nine()
     else:
         one(selection().start == "map")
         link = t("deconvnet.to_maximization", unit=channel)
         st.page_link("../maximization.py", label=link, icon=":material/auto_awesome:")
-st.caption(t("frame.how", text=t("deconvnet.how")))
+if chosen.layer in SPATIAL and selection().start == "cell":
+    st.caption(t("frame.how", text=t("deconvnet.how")))

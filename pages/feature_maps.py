@@ -11,7 +11,7 @@ from pages.shared.charts import histogram
 from pages.shared.selection import SCALES
 from pages.shared.state import selection, t, view
 from pages.shared.unit_map import unit_map
-from pages.shared.widgets import choose, choose_colours, reading, unit
+from pages.shared.widgets import choose, choose_colours, class_name, reading, unit
 from zfnet.feature_maps import ORDERS, LayerStatistics
 from zfnet.geometry import LAYERS, POOLINGS, SPATIAL
 
@@ -80,6 +80,8 @@ with every:
         st.caption(t("feature_maps.signed"))
 with one:
     st.subheader(name, anchor=False)
+    if chosen.layer == "fc8":
+        st.markdown(class_name(chosen.channel))
     if chosen.channel in ranking.silent:
         st.info(t("frame.silent", unit=name, strongest=f"{chosen.layer}:{ranking.channels[0]}"))
     if chosen.layer in SPATIAL:
@@ -98,7 +100,7 @@ with one:
             )
         st.page_link("../deconvnet.py", label=t("feature_maps.to_deconvnet"), icon=":material/undo:")
     else:
-        st.metric(t("feature_maps.value"), f"{added.after:.{results.DIGITS}f}")
+        st.metric(t("feature_maps.value"), results.number(added.after))
         st.caption(t("feature_maps.no_maps", layer=chosen.layer))
     st.page_link("../maximization.py", label=t("feature_maps.to_maximization"), icon=":material/auto_awesome:")
 

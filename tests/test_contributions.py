@@ -12,7 +12,7 @@ from tests.oracle import run, sequential, unchanged
 from zfnet import InferenceSession
 from zfnet.contributions import Contributions, contributions
 from zfnet.errors import SelectionError
-from zfnet.geometry import BELOW, CONVOLUTIONS, FULLY_CONNECTED, LAYERS, POOLINGS, RECTIFIED, shapes
+from zfnet.geometry import BELOW, CONVOLUTIONS, FULLY_CONNECTED, LAYERS, POOLINGS, RECTIFIED, SPATIAL, shapes
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
 
@@ -82,6 +82,19 @@ def test_what_is_shown_adds_up_to_the_value_of_the_trace(network: ZFNet, trace: 
         assert found.below == BELOW[layer]
 
 
+@pytest.mark.parametrize("layer", SPATIAL)
+def test_what_lies_beyond_the_border_is_told(network: ZFNet, trace: Trace, layer: str) -> None:
+    below = trace.activation(BELOW[layer]).shape[2:]
+    window = getattr(network.config, layer)
+    for unit in cells(network, layer):
+        found = contributions(network, trace, unit)
+        row, column = found.unit.position
+        for (u, v), outside in np.ndenumerate(found.padding):
+            y, x = row * window.stride - window.padding + u, column * window.stride - window.padding + v
+            assert outside == (not (0 <= y < below[0] and 0 <= x < below[1]))
+        assert not any(term.patch[found.padding].any() for term in found.terms)
+
+
 @pytest.mark.parametrize("layer", FULLY_CONNECTED)
 def test_a_fully_connected_unit_reads_whole_maps(network: ZFNet, trace: Trace, layer: str) -> None:
     channels, height, width = shapes(network.config)[BELOW[layer]]
@@ -89,6 +102,7 @@ def test_a_fully_connected_unit_reads_whole_maps(network: ZFNet, trace: Trace, l
     assert found.unit.position is None
     assert len(found.terms) == channels
     assert {term.patch.shape for term in found.terms} == {(height, width)}
+    assert not found.padding.any()
     maps = trace.activation(BELOW[layer])[0].reshape(channels, height, width)
     for term in found.terms:
         np.testing.assert_array_equal(term.patch, maps[term.channel])

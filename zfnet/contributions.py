@@ -42,6 +42,7 @@ class Contributions:
 
     ``unit`` carries the cell, except in fully connected layers. ``terms`` are the strongest, by falling magnitude;
     ``rest`` is what the other ``others`` channels give together; ``after`` is the value that the next layer reads.
+    ``padding``, bool (k, k), tells which cells of every patch lie beyond the border of the map below.
     """
 
     unit: Unit
@@ -52,6 +53,7 @@ class Contributions:
     bias: float
     before: float
     after: float
+    padding: np.ndarray = field(repr=False)
 
 
 def contributions(model: ZFNet, trace: Trace, unit: Unit, *, top: int = 3) -> Contributions:
@@ -91,6 +93,7 @@ def contributions(model: ZFNet, trace: Trace, unit: Unit, *, top: int = 3) -> Co
         bias=bias,
         before=before,
         after=max(before, 0.0) if name in RECTIFIED else before,
+        padding=_padding(model, trace, unit, patches),
     )
 
 
@@ -117,6 +120,15 @@ def _parts(model: ZFNet, trace: Trace, unit: Unit) -> tuple[int, Tensor, Tensor,
     patches = maps if maps.ndim == 3 else maps[:, None, None]
     weights = module.row(channel)  # type: ignore[operator]
     return 0, patches, weights.view_as(patches), bias
+
+
+def _padding(model: ZFNet, trace: Trace, unit: Unit, patches: Tensor) -> np.ndarray:
+    layer = getattr(model.config, unit.layer, None)
+    if not isinstance(layer, (Convolution, Pooling)):
+        return np.zeros(patches.shape[1:], bool)
+    inside = torch.ones_like(trace.activation(BELOW[unit.layer])[0, :1])
+    row, column = unit.position or (0, 0)
+    return np.asarray(_patch(inside, layer, row, column)[0].cpu().numpy() == 0)
 
 
 def _patch(maps: Tensor, layer: Convolution | Pooling, row: int, column: int) -> Tensor:

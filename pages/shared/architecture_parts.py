@@ -51,7 +51,7 @@ def choose_layer(layer: str) -> None:
 
 
 def table(config: ZFNetConfig, rows: tuple[LayerRow, ...], part: str) -> None:
-    """Show the layers, and below them the arithmetic of the clicked cell; until then, of the selected layer's size."""
+    """Show the layers, and above them the arithmetic of the clicked cell; until then, of the selected layer's size."""
     names, shown = tables.lines(rows), tables.columns(config, rows, part)
     # Another network, other columns and other words are another table: what was clicked in the one is not in the other.
     key = f"layer_table_{config.geometry}_{part}_{selection().language}"
@@ -60,6 +60,8 @@ def table(config: ZFNetConfig, rows: tuple[LayerRow, ...], part: str) -> None:
         for row, _ in st.session_state[key].selection.cells:
             choose_layer(names[row])
 
+    # Above the table, where it is seen when a number below is clicked.
+    explained = st.empty()
     chosen = st.dataframe(
         shown,
         height="content",
@@ -73,7 +75,7 @@ def table(config: ZFNetConfig, rows: tuple[LayerRow, ...], part: str) -> None:
         alt=t("architecture.table_alt"),
     )
     row, column = next(iter(chosen.selection.cells), (names.index(selection().layer), "layer"))
-    st.markdown(tables.explained(config, rows, (names[row], column), shown[column][row]))
+    explained.markdown(tables.explained(config, rows, (names[row], column), shown[column][row]))
 
 
 def receptive_field(config: ZFNetConfig) -> None:
@@ -94,7 +96,9 @@ def receptive_field(config: ZFNetConfig) -> None:
     words = {edge: str(pixel).replace("-", "−") for edge, pixel in spans.items()}
     inside = {"row": row, "column": column, "first_row": max(top, 0), "last_row": min(bottom, last)}
     inside |= {"first_column": max(left, 0), "last_column": min(right, last)}
-    st.caption(t("architecture.field_caption", unit=f"{chosen.layer}:{chosen.channel}", **words, **inside))
+    cut = min(top, left) < 0 or max(bottom, right) > last
+    of = {"unit": f"{chosen.layer}:{chosen.channel}", **words, **inside}
+    st.caption(t("architecture.field_caption", **of) if cut else t("architecture.field_inside", **of))
 
 
 def filters(config: ZFNetConfig) -> None:

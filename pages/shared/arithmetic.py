@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from pages.shared.figures import image
-from pages.shared.results import DIGITS, abandoned, cached
+from pages.shared.results import DIGITS, abandoned, cached, number
 from pages.shared.state import t
 from zfnet import InferenceSession, Unit, render
 from zfnet.geometry import POOLINGS
@@ -21,17 +21,22 @@ _STYLE = """<style>
 .arithmetic .total td { border-top: 1px solid currentColor; font-weight: 600; }
 </style>"""
 _SIDE = 56
+_PADDING = 190
 
 
 @dataclass(frozen=True, slots=True)
 class TermPictures:
-    """One channel's part of a value: its patch, its kernel, their product, and the sum of that."""
+    """One channel's part of a value: its patch, its kernel, their product, and the sum of that.
+
+    ``numbers`` are the values of the three pictures, row by row.
+    """
 
     channel: int
     patch: bytes
     kernel: bytes
     product: bytes
     value: float
+    numbers: tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Sum:
     bias: float
     before: float
     after: float
+    padded: bool
 
 
 @cached
@@ -62,7 +68,8 @@ def take_apart(session: InferenceSession, view: Image.Image, unit: Unit, colorma
 
     def seen(patch: np.ndarray) -> np.ndarray:
         signed = found.below == "input"
-        return render.signed_heat(patch, patch_end) if signed else render.heat(patch, colormap, (0, patch_end))
+        shown = render.signed_heat(patch, patch_end) if signed else render.heat(patch, colormap, (0, patch_end))
+        return np.where(found.padding[..., None], np.uint8(_PADDING), shown)
 
     terms = tuple(
         TermPictures(
@@ -71,6 +78,7 @@ def take_apart(session: InferenceSession, view: Image.Image, unit: Unit, colorma
             kernel=_small(render.signed_heat(term.kernel, kernel_end, "weights")),
             product=_small(render.signed_heat(product, product_end)),
             value=value,
+            numbers=(_numbers(term.patch), _numbers(term.kernel), _numbers(product)),
         )
         for term, product, value in zip(found.terms, products, values, strict=True)
     )
@@ -83,6 +91,7 @@ def take_apart(session: InferenceSession, view: Image.Image, unit: Unit, colorma
         bias=bias,
         before=before,
         after=round(found.after, DIGITS),
+        padded=bool(found.padding.any()),
     )
 
 
@@ -93,16 +102,18 @@ def arithmetic(of: Sum) -> None:
         name = f"{of.below}:{term.channel}" if of.below != "input" else t(f"feature_maps.primary_{term.channel}")
         cells = [
             html.escape(name),
-            image(term.patch, t("feature_maps.patch_alt", channel=name), _SIDE),
+            image(term.patch, t("feature_maps.patch_alt", channel=name), _SIDE, term.numbers[0]),
             "×",
-            image(term.kernel, t("feature_maps.kernel_alt", channel=name), _SIDE),
+            image(term.kernel, t("feature_maps.kernel_alt", channel=name), _SIDE, term.numbers[1]),
             "=",
-            image(term.product, t("feature_maps.product_alt"), _SIDE),
-            _number(term.value),
+            image(term.product, t("feature_maps.product_alt"), _SIDE, term.numbers[2]),
+            number(term.value),
         ]
         rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     if of.others:
         rows.append(_line(t("feature_maps.rest", count=of.others, below=of.below), of.rest))
+    elif of.rest:
+        rows.append(_line(t("feature_maps.rounding"), of.rest))
     if of.unit.layer not in POOLINGS:
         rows.append(_line(t("feature_maps.bias"), of.bias))
         total = t("feature_maps.logit" if of.unit.layer == "fc8" else "feature_maps.before")
@@ -110,6 +121,8 @@ def arithmetic(of: Sum) -> None:
     if of.after != of.before:
         rows.append(_line(t("feature_maps.after"), of.after))
     st.html(f"{_STYLE}<table class='arithmetic'>{''.join(rows)}</table>")
+    if of.padded:
+        st.caption(t("feature_maps.padding"))
 
 
 def _heads(*names: str) -> str:
@@ -118,11 +131,11 @@ def _heads(*names: str) -> str:
 
 
 def _line(name: str, value: float, kind: str = "") -> str:
-    return f"<tr class='{kind}'><td colspan='6'>{html.escape(name)}</td><td>{_number(value)}</td></tr>"
+    return f"<tr class='{kind}'><td colspan='6'>{html.escape(name)}</td><td>{number(value)}</td></tr>"
 
 
-def _number(value: float) -> str:
-    return f"{value:.{DIGITS}f}".replace("-", "−")
+def _numbers(values: np.ndarray) -> str:
+    return "\n".join("  ".join(number(value) for value in row) for row in values.tolist())
 
 
 def _small(pixels: np.ndarray) -> bytes:

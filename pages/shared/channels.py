@@ -42,9 +42,11 @@ def channels(chosen: Unit, look: Look) -> None:
     else:
         heights = results.heights(backend, view(), chosen.layer, rectified=look.rectified)
         bars([heights[i] for i in shown], axes=(t("feature_maps.units"), t("feature_maps.value")), **options)
-    st.caption(
-        t("feature_maps.mosaic_caption", layer=chosen.layer, count=len(ranking.peaks), silent=len(ranking.silent))
-    )
+    if chosen.layer == "fc8":
+        st.caption(t("feature_maps.logits"))
+    else:
+        counts = {"count": len(ranking.peaks), "silent": len(ranking.silent)}
+        st.caption(t("feature_maps.mosaic_caption", layer=chosen.layer, **counts))
 
 
 def _page(chosen: Unit, ranking: Ranking) -> tuple[int, ...]:

@@ -11,7 +11,8 @@ _HTML = """<div class="tiles" role="group"></div>"""
 _CSS = """
 .tiles { display: grid; gap: var(--gap); justify-content: start;
   grid-template-columns: repeat(auto-fill, var(--width)); }
-button { all: unset; cursor: pointer; border-radius: 3px; width: var(--width); height: var(--height);
+button { all: unset; cursor: pointer; border-radius: 3px; width: var(--width); font-size: 0.8rem; line-height: 1.5; }
+button div { height: var(--height); border-radius: 3px;
   background-image: var(--sheet); background-size: var(--size); image-rendering: var(--rendering); }
 button:hover { box-shadow: 0 0 0 2px var(--st-text-color); }
 button:focus-visible { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-link-color); }
@@ -39,13 +40,15 @@ export default function ({ parentElement, data, setTriggerValue }) {
   while (tiles.children.length < data.labels.length) {
     const button = document.createElement("button");
     button.type = "button";
+    button.append(document.createElement("div"), document.createElement("span"));
     tiles.append(button);
   }
   const buttons = [...tiles.children];
   const home = Math.max(data.selected, 0);
   buttons.forEach((button, i) => {
     const left = (i % data.columns) * width, top = Math.floor(i / data.columns) * height;
-    button.style.backgroundPosition = `${-left}px ${-top}px`;
+    button.firstChild.style.backgroundPosition = `${-left}px ${-top}px`;
+    button.lastChild.textContent = data.captions[i] ?? "";
     button.title = data.labels[i];
     button.setAttribute("aria-label", data.labels[i]);
     button.setAttribute("aria-pressed", String(i === data.selected));
@@ -82,6 +85,7 @@ def clickable(
     selected: int = -1,
     smooth: bool = False,
     gap: int = 3,
+    captions: Sequence[str] = (),
 ) -> None:
     """Show a mosaic whose tiles can be chosen.
 
@@ -97,6 +101,7 @@ def clickable(
         selected: the tile to be framed, -1 for none.
         smooth: for photographs, and for tiles that are drawn smaller than they are; else pixels are repeated.
         gap: between tiles on the page, in CSS pixels.
+        captions: what stands below each tile, if anything.
     """
 
     def clicked() -> None:
@@ -113,6 +118,7 @@ def clickable(
         "selected": selected,
         "smooth": smooth,
         "gap": gap,
+        "captions": list(captions),
     }
     _component(key=key, data=data, on_click_change=clicked)
 

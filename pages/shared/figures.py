@@ -39,6 +39,7 @@ def figures(shown: Sequence[Figure], align: str = "end") -> None:
     st.html(f"{_STYLE}<div class='figures' style='align-items: flex-{align}'>{parts}</div>")
 
 
-def image(png: bytes, alt: str, side: int) -> str:
-    """Return a picture as HTML, its pixels repeated, as wide as ``side`` CSS pixels."""
-    return f"<img src='{data_url(png)}' alt='{html.escape(alt, quote=True)}' width='{side}'>"
+def image(png: bytes, alt: str, side: int, title: str = "") -> str:
+    """Return a picture as HTML, its pixels repeated, as wide as ``side`` CSS pixels; ``title`` is told on hover."""
+    words = f"alt='{html.escape(alt, quote=True)}' title='{html.escape(title, quote=True)}'"
+    return f"<img src='{data_url(png)}' {words} width='{side}'>"

@@ -29,7 +29,8 @@ from zfnet.images import CROP_MODES
 _STRIP_COLUMNS, _STRIP_TILE = 5, 45
 # Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
 _STYLE = """<style>
-.stMainBlockContainer { padding: 3.5rem 2.5rem 2rem; }
+.stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
+.stMainBlockContainer h1 { padding-top: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 .stApp * { word-break: keep-all !important; overflow-wrap: anywhere; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
@@ -73,21 +74,21 @@ def sidebar() -> None:
 
 
 def header(title: str) -> None:
-    """Show the page's title, what the network saw, what it says, and whether it is right."""
-    st.title(title, anchor=False)
+    """Show the page's title, whether the network is right, what it saw, and what it says."""
     for correction in corrections():
         given, taken = _verbatim(correction.given), _verbatim(correction.taken)
         st.warning(t("frame.corrected", parameter=correction.parameter, given=given, taken=taken))
     if missing():
         st.warning(t("frame.missing_upload"))
-    saw, says, who = st.columns([1.0, 2.6, 2.4], gap="medium")
+    who, saw, says = st.columns([2.4, 0.9, 2.6], gap="medium")
+    with who:
+        st.title(title, anchor=False)
+        _verdict()
     with saw:
         alt = t("frame.saw_alt", picture=_title())
         st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
     with says:
         answer()
-    with who:
-        _verdict()
 
 
 def _verbatim(text: str) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.shared.clickable import data_url
 from zfnet.geometry import ReceptiveField
 
-_HTML = """<div class="panes"></div><output aria-live="polite"></output>"""
+_HTML = """<output aria-live="polite"></output><div class="panes"></div>"""
 
 _CSS = """
 .panes { display: flex; flex-wrap: wrap; gap: 12px; }
@@ -21,7 +21,9 @@ img { width: 100%; border-radius: 3px; }
 .mark { position: absolute; box-sizing: border-box; pointer-events: none; }
 .mark.pointed { box-shadow: 0 0 0 1px #fff, 0 0 0 2px #d62728; }
 .mark.kept { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-primary-color); }
-output { display: block; min-height: 1.5em; margin-top: 4px; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+output { display: block; min-height: 1.5em; margin-bottom: 4px; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+.tip { position: absolute; padding: 1px 6px; line-height: 1.4; font-size: 0.85rem; border-radius: 3px; color: #fff;
+  background: rgba(20, 20, 20, 0.85); pointer-events: none; white-space: nowrap; font-variant-numeric: tabular-nums; }
 """
 
 # One cell is under the pointer or reached by the arrow keys, another may be kept by a click. Both are marked in every
@@ -43,10 +45,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const nearest = (fraction, cells, seen) => seen
     ? clamp(Math.round((fraction * data.side - 0.5 - field.start - (field.size - 1) / 2) / field.jump), cells)
     : clamp(Math.floor(fraction * cells), cells);
+  const value = ([row, column]) => values[row * columns + column].toFixed(data.digits).replace("-", "\u2212");
   const tell = (cell) => {
     const [row, column] = cell, [top, bottom] = span(row), [left, right] = span(column);
-    const value = values[row * columns + column].toFixed(data.digits);
-    const known = { row, column, value, top, left, bottom: bottom - 1, right: right - 1 };
+    const known = { row, column, value: value(cell), top, left, bottom: bottom - 1, right: right - 1 };
     return data.told.replace(/\\{(\\w+)\\}/g, (_, name) => known[name]);
   };
   const mark = (name, cell) => panes.forEach(({ pane, seen }) => {
@@ -55,16 +57,29 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (!cell) return;
     for (const [side, share] of Object.entries(place(cell, seen))) div.style[side] = `${100 * share}%`;
   });
+  // Beside the cell, on the side where there is room.
+  const tip = (cell) => panes.forEach(({ pane, seen }) => {
+    const div = pane.querySelector(".tip");
+    div.hidden = !cell;
+    if (!cell) return;
+    const at = place(cell, seen), right = at.left + at.width / 2 > 0.5, low = at.top + at.height / 2 > 0.5;
+    const share = (x) => `${100 * Math.min(Math.max(x, 0), 1)}%`;
+    div.textContent = value(cell);
+    div.style.inset = "auto";
+    div.style[right ? "right" : "left"] = share(right ? 1 - at.left - at.width : at.left);
+    div.style[low ? "bottom" : "top"] = `calc(${share(low ? 1 - at.top : at.top + at.height)} + 4px)`;
+  });
   const point = (cell) => {
     parentElement.cell = cell;
     mark("pointed", cell);
+    tip(cell);
     said.textContent = cell || data.kept ? tell(cell || data.kept) : "";
   };
   while (box.children.length > data.panes.length) box.lastChild.remove();
   while (box.children.length < data.panes.length) {
     const figure = document.createElement("figure");
     figure.innerHTML = `<div class="pane" tabindex="0" role="group"><img><div class="mark kept" hidden></div>
-      <div class="mark pointed" hidden></div></div><figcaption></figcaption>`;
+      <div class="mark pointed" hidden></div><div class="tip" hidden></div></div><figcaption></figcaption>`;
     box.append(figure);
   }
   const panes = data.panes.map((given, i) => {

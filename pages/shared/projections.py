@@ -7,7 +7,8 @@ from PIL import Image
 
 from pages.shared.results import SIDE, abandoned, cached, large
 from zfnet import InferenceSession, Unit, render
-from zfnet.geometry import receptive_field
+from zfnet.descent import Stage
+from zfnet.geometry import ReceptiveField, receptive_field, shapes
 
 PAIR = 140
 
@@ -51,10 +52,14 @@ class StagePicture:
 
 @dataclass(frozen=True, slots=True)
 class SwitchPicture:
-    """The switches of one channel of a pooling, drawn on the map below; a signal comes back to ``arriving`` of them."""
+    """The switches of one of ``channels`` channels of a pooling, drawn on a part of the map below.
+
+    A signal comes back to ``arriving`` of them.
+    """
 
     layer: str
     channel: int
+    channels: int
     arriving: int
     drawn: bytes
 
@@ -119,28 +124,47 @@ def saliency(session: InferenceSession, view: Image.Image, unit: Unit, method: s
 @cached
 def descent(session: InferenceSession, view: Image.Image, unit: Unit) -> WayDown:
     """Show what every operation on the way down leaves, and the switches of the poolings."""
-    found = session.descent(view, unit, cancel=abandoned)
+    found, config = session.descent(view, unit, cancel=abandoned), session.info.config
+    row, column = found.unit.position or (0, 0)
+    around = _around(receptive_field(config, unit.layer).box(row, column, config.input_size), config.input_size)
+
+    def drawn(stage: Stage) -> bytes:
+        part = _part(stage.strength, None if stage.at == "input" else receptive_field(config, stage.at), around)
+        return render.encode_png(render.levels(render.normalise(part, 0, float(stage.strength.max()))), "inferno")
+
     stages = tuple(
-        StagePicture(
-            s.operation,
-            s.layer,
-            s.at,
-            (s.channels, *s.strength.shape),
-            float(s.strength.max()),
-            render.encode_png(render.levels(render.normalise(s.strength, 0, float(s.strength.max()))), "inferno"),
-        )
+        StagePicture(s.operation, s.layer, s.at, (s.channels, *s.strength.shape), float(s.strength.max()), drawn(s))
         for s in found.stages
     )
-    drawn = tuple(
+    switches = tuple(
         SwitchPicture(
             s.layer,
             s.channel,
+            shapes(session.info.config)[s.layer][0],
             int((s.signal != 0).sum()),
             render.encode_png(render.switches(s.below, s.cells, s.signal, SIDE)),
         )
         for s in found.switches
     )
-    return WayDown(found.seed, stages, drawn)
+    return WayDown(found.seed, stages, switches)
+
+
+def _around(box: tuple[int, int, int, int], size: int) -> tuple[range, range]:
+    """Return the rows and columns of a square around a box, twice as large, as far as it lies in the picture."""
+    top, left, bottom, right = box
+    side = min(2 * max(bottom - top, right - left), size)
+    first = (min(max((a + b - side) // 2, 0), size - side) for a, b in ((top, bottom), (left, right)))
+    rows, columns = (range(start, start + side) for start in first)
+    return rows, columns
+
+
+def _part(values: np.ndarray, field: ReceptiveField | None, around: tuple[range, range]) -> np.ndarray:
+    """Cut out of (H, W) the cells that are centred within a part of the picture; without a field they are pixels."""
+    rows, columns = (
+        [i for i in range(count) if pixels.start <= (field.centre(i) if field else i) < pixels.stop]
+        for count, pixels in zip(values.shape, around, strict=True)
+    )
+    return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _square(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

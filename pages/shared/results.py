@@ -55,6 +55,11 @@ def abandoned() -> bool:
     return False
 
 
+def number(value: float) -> str:
+    """Return a value of a map as it is told everywhere."""
+    return f"{value:.{DIGITS}f}".replace("-", "−")
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """How maps are coloured: after or before ReLU, on a scale of ``SCALES``, in which colours."""

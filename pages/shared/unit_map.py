@@ -22,9 +22,14 @@ def unit_map(chosen: Unit, look: Look, kept: tuple[int, int] | None) -> MapPictu
     """
     maps = results.feature_map(results.session(), view(), chosen, look)
     name = f"{chosen.layer}:{chosen.channel}"
-    limits = {"low": f"{maps.low:.3g}", "high": f"{maps.high:.3g}", "end": f"{maps.end:.3g}"}
-    alone = t("feature_maps.map_alt", unit=name), t("feature_maps.map_caption", **limits)
-    placed = t("feature_maps.overlay_alt", unit=name), t("feature_maps.overlay_caption")
+    limits = {
+        key: f"{x:.3g}".replace("-", "−") for key, x in (("low", maps.low), ("high", maps.high), ("end", maps.end))
+    }
+    after = look.rectified
+    caption = t("feature_maps.map_caption" if after else "feature_maps.map_caption_signed", **limits)
+    alone = t("feature_maps.map_alt", unit=name), caption
+    over = t("feature_maps.overlay_caption" if after else "feature_maps.overlay_caption_signed")
+    placed = t("feature_maps.overlay_alt", unit=name), over
     _probe(
         chosen, maps, [pane(maps.map, *alone, seen=False), pane(maps.overlay, *placed, seen=True, smooth=True)], kept
     )

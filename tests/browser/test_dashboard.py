@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, expect
 
 from pages.shared import texts
 from pages.shared.pictures import sample_picture, samples
+from pages.shared.results import number
 from pages.shared.texts import LANGUAGES
 from tests.browser.conftest import PAGES, Dashboard, Visit
 from tests.browser.server import Server
@@ -224,7 +225,7 @@ def test_pointing_at_a_cell_tells_its_value_and_frames_what_it_sees(
     for row, column in ((0, 0), (side - 1, 0), (side // 2, side // 3), (side - 1, side - 1)):
         point(here, (column + 0.5) / side, (row + 0.5) / side)
         top, left, bottom, right = seen.box(row, column)
-        said = {"row": row, "column": column, "value": f"{values[row, column]:.4f}"}
+        said = {"row": row, "column": column, "value": number(values[row, column])}
         said |= {"top": top, "bottom": bottom - 1, "left": left, "right": right - 1}
         expect(told).to_have_text(visitor.t("feature_maps.told", **said))
         frame, picture = (one.bounding_box() for one in (marked(there), there))
@@ -235,7 +236,7 @@ def test_pointing_at_a_cell_tells_its_value_and_frames_what_it_sees(
     # On the picture, the cell is the one whose field is centred nearest.
     row, column = side // 3, side // 2
     point(there, (seen.centre(column) + 0.5) / 224, (seen.centre(row) + 0.5) / 224)
-    expect(told).to_contain_text(f"{values[row, column]:.4f}")
+    expect(told).to_contain_text(number(values[row, column]))
 
 
 def point(image: Locator, right: float, down: float) -> None:
