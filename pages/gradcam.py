@@ -1,52 +1,21 @@
-"""Where in the picture the evidence for a class lies."""
+"""Where in the picture the evidence for a class lies, by every method of the class-activation family, and of what parts
+it is made."""
 
 import streamlit as st
 
-from pages.shared import results, sanity
-from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, choose_colours, class_index, class_name, picture, reading
+from pages.shared import sanity
+from pages.shared.class_activation import compare, controls, every_method, fine_lines, one_class, take_apart
+from pages.shared.state import t
+from pages.shared.widgets import choose_class, class_index, reading
 
-backend, current, shown = results.session(), view(), class_index()
+shown = class_index()
 st.markdown(t("gradcam.what"))
-
-st.caption(t("gradcam.top_five"))
-with st.container(horizontal=True):
-    for score in results.classification(backend, current, selection().head).classes:
-        st.button(
-            f"{class_name(score.index)} · {score.probability:.1%}",
-            key=f"class_{score.index}",
-            type="primary" if score.index == shown else "secondary",
-            on_click=select,
-            kwargs={"class_index": score.index},
-        )
-who, strength, colours = st.columns(3)
-with who:
-    choose(
-        st.segmented_control,
-        "head",
-        t("gradcam.head"),
-        options=list(backend.info.heads),
-        format_func=lambda head: t(f"gradcam.head_{head}"),
-        required=True,
-        help=t("gradcam.head_help"),
-    )
-with strength:
-    opacity = st.slider(t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session")
-with colours:
-    choose_colours()
-maps = results.class_map(backend, current, shown, head=selection().head, colormap=selection().colormap, opacity=opacity)
-name = class_name(shown)
-overlay, raw = st.columns(2, gap="medium")
-with overlay:
-    picture(maps.overlay, t("gradcam.overlay_alt", name=name), t("gradcam.overlay_caption", name=name))
-with raw:
-    if maps.high > 0:
-        picture(maps.map, t("gradcam.map_alt", name=name), t("gradcam.map_caption"))
-    else:
-        picture(maps.map, t("gradcam.flat_alt", name=name), t("gradcam.flat_caption", low=maps.low))
-if maps.high > 0:
-    picture(results.colour_bar(selection().colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=maps.high))
-else:
-    st.info(t("gradcam.flat", name=name))
+choose_class(t("gradcam.top_five"))
+asked, paint = controls()
+one_class(shown, asked, paint)
+every_method(shown, asked, paint)
+compare(shown, asked, paint)
+take_apart(shown, asked, paint)
+fine_lines(shown, asked)
 sanity.show_permuted_evidence(shown)
 reading("gradcam")

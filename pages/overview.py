@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import projections, results
+from pages.shared import evidence, projections, results
+from pages.shared.evidence import Asked, Paint
 from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_index, class_name, picture, unit
 from zfnet.geometry import SPATIAL
@@ -38,17 +39,13 @@ with deconvnet:
 
 with gradcam:
     st.page_link("../gradcam.py", label=t("gradcam.title"), icon=":material/my_location:")
-    evidence = results.class_map(
-        backend,
-        current,
-        class_index(),
-        head=selection().head,
-        colormap=selection().colormap,
-        opacity=0.7,
-    )
+    asked = Asked(head=selection().head, centred=selection().centred)
+    found = evidence.evidence(backend, current, class_index(), asked)
+    paint = Paint(selection().colormap)
+    laid = evidence.overlay(backend, current, found, asked.layer, paint=paint, end=found.high)
     name = class_name(class_index())
-    caption = t("overview.gradcam_caption" if evidence.high > 0 else "overview.gradcam_flat", name=name)
-    picture(evidence.overlay, t("overview.gradcam_alt", name=name), caption)
+    caption = t("overview.gradcam_caption" if found.high > 0 else "overview.gradcam_flat", name=name)
+    picture(laid, t("overview.gradcam_alt", name=name), caption)
 
 with maximization:
     st.page_link("../maximization.py", label=t("maximization.title"), icon=":material/auto_awesome:")

@@ -363,6 +363,28 @@ def test_a_mosaic_can_be_made_of_numbers_of_colours() -> None:
     assert sheet.tolist() == [[0, 0, 0, 1, 1, 1]] * 2 + [[2, 2, 2, 255, 255, 255]] * 2
 
 
+def test_a_contour_runs_around_what_reaches_its_level_and_leaves_the_rest() -> None:
+    picture, fractions = np.full((9, 9, 3), 100, np.uint8), np.zeros((9, 9), np.float32)
+    fractions[2:7, 3:6] = 0.5
+    drawn = render.contour(picture, fractions, 0.5)
+    inside = np.zeros((9, 9), bool)
+    inside[2:7, 3:6] = True
+    assert (drawn[2, 3:6] == 255).all()
+    assert (drawn[2:7, [3, 5]] == 255).all()
+    assert (drawn[1, 3:6] == 0).all()
+    assert (drawn[2:7, 2] == 0).all()
+    assert (drawn[4, 4] == 100).all()
+    assert (drawn[0] == 100).all()
+    assert not (drawn[~inside] == 255).any()
+    assert (picture == 100).all()
+
+
+@pytest.mark.parametrize("values", [0.0, 1.0])
+def test_where_everything_or_nothing_reaches_the_level_there_is_no_contour(values: float) -> None:
+    drawn = render.contour(NOISE, np.full(NOISE.shape[:2], values, np.float32), 0.5)
+    assert (drawn == NOISE).all()
+
+
 def test_weights_have_other_colours_than_activations_and_the_same_zero() -> None:
     values = np.array([[-1.0, 0.0, 1.0]])
     activations, weights = (

@@ -7,10 +7,11 @@ from dataclasses import fields, replace
 
 import pytest
 
-from pages.shared.selection import SCALES, STARTS, Correction, Limits, Selection, from_query
+from pages.shared.selection import SCALES, STARTS, Correction, Limits, Selection, consistent, from_query
 from pages.shared.texts import LANGUAGES
+from zfnet.cam import METHODS
 from zfnet.feature_maps import ORDERS
-from zfnet.geometry import LAYERS, TABLE, shapes
+from zfnet.geometry import LAYERS, SPATIAL, TABLE, shapes
 from zfnet.images import CROP_MODES
 from zfnet.render import UNSIGNED
 
@@ -30,23 +31,29 @@ def anything(rng: random.Random) -> Selection:
     """Return any selection that exists."""
     layer = rng.choice(list(SHAPES))
     channels, height, width = SHAPES[layer]
-    return Selection(
-        image=rng.choice([*LIMITS.samples, DIGEST]),
-        crop=rng.choice(CROP_MODES),
-        offset=rng.choice([0.0, 0.05, 0.35, 0.5, 0.123456, 1.0, rng.randrange(21) / 20]),
-        layer=layer,
-        channel=rng.choice([None, 0, channels - 1, rng.randrange(channels)]),
-        position=rng.choice([None, (0, 0), (height - 1, width - 1), (rng.randrange(height), rng.randrange(width))]),
-        rectified=rng.choice([True, False]),
-        class_index=rng.choice([None, 0, 999, rng.randrange(1000)]),
-        head=rng.choice(LIMITS.heads),
-        order=rng.choice(list(ORDERS)),
-        hide_silent=rng.choice([True, False]),
-        scale=rng.choice(SCALES),
-        colormap=rng.choice(list(UNSIGNED)),
-        start=rng.choice(STARTS),
-        seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
-        language=rng.choice(list(LANGUAGES)),
+    return consistent(
+        Selection(
+            image=rng.choice([*LIMITS.samples, DIGEST]),
+            crop=rng.choice(CROP_MODES),
+            offset=rng.choice([0.0, 0.05, 0.35, 0.5, 0.123456, 1.0, rng.randrange(21) / 20]),
+            layer=layer,
+            channel=rng.choice([None, 0, channels - 1, rng.randrange(channels)]),
+            position=rng.choice([None, (0, 0), (height - 1, width - 1), (rng.randrange(height), rng.randrange(width))]),
+            rectified=rng.choice([True, False]),
+            class_index=rng.choice([None, 0, 999, rng.randrange(1000)]),
+            rival=rng.choice([None, 0, 999, rng.randrange(1000)]),
+            method=rng.choice(list(METHODS)),
+            evidence_layer=rng.choice(SPATIAL),
+            centred=rng.choice([True, False]),
+            head=rng.choice(LIMITS.heads),
+            order=rng.choice(list(ORDERS)),
+            hide_silent=rng.choice([True, False]),
+            scale=rng.choice(SCALES),
+            colormap=rng.choice(list(UNSIGNED)),
+            start=rng.choice(STARTS),
+            seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
+            language=rng.choice(list(LANGUAGES)),
+        )
     )
 
 
@@ -54,6 +61,16 @@ def test_every_selection_is_read_as_it_was_written() -> None:
     rng = random.Random(0)
     for selection in (anything(rng) for _ in range(1000)):
         assert from_query(selection.to_query(), LIMITS, DEFAULT) == (selection, ())
+
+
+def test_what_a_head_does_not_allow_is_corrected_and_said() -> None:
+    selection, corrections = read(head="fc", method="cam")
+    assert (selection.method, corrections) == ("gradcam", {"method": ("cam", "gradcam")})
+    selection, corrections = read(head="gap", evidence="pool5", method="cam")
+    assert (selection.evidence_layer, selection.method) == ("conv5", "cam")
+    assert corrections == {"evidence": ("pool5", "conv5")}
+    selection, corrections = read(head="gap", evidence="conv3", method="cam")
+    assert (selection.method, corrections) == ("gradcam", {"method": ("cam", "gradcam")})
 
 
 def test_every_value_of_a_choice_is_read_as_it_was_written() -> None:
@@ -77,7 +94,11 @@ def test_every_field_is_written_even_where_it_is_the_default() -> None:
         "position": "auto",
         "rectified": "1",
         "class": "auto",
+        "rival": "none",
         "head": "fc",
+        "method": "gradcam",
+        "evidence": "conv5",
+        "centred": "1",
         "order": "maximum",
         "hide": "0",
         "scale": "map",

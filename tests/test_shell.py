@@ -16,6 +16,7 @@ from tests.test_house import ROOT
 from zfnet import InferenceSession, MaximizationSettings, Unit, __main__, crop, decode_image
 from zfnet.__main__ import main
 from zfnet.arithmetic import as_csv
+from zfnet.cam import METHODS
 from zfnet.gallery import EMBEDDED_GALLERY
 from zfnet.geometry import LAYERS, NETWORKS, layer_table, total
 
@@ -186,6 +187,18 @@ def test_cam_maps_every_class_as_the_session_does(
         assert (entry["class"], entry["layer"], entry["head"]) == (found.class_index, "conv4", "gap")
         assert entry["maximum"] == float(found.values.max())
         np.testing.assert_array_equal(held[entry["file"].removesuffix(".png")], found.values)
+
+
+def test_cam_makes_every_method_as_the_session_does(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    options = ["--methods", *METHODS, "--head", "gap", "--centred", "--classes", 5]
+    run("cam", file, *options, "--out", tmp_path, "--npz")
+    told, held = result(tmp_path)["maps"], arrays(tmp_path)
+    found = session.class_activation(view, [5], methods=list(METHODS), head="gap", centred=True)
+    assert [entry["method"] for entry in told] == list(METHODS)
+    for entry, one in zip(told, found, strict=True):
+        np.testing.assert_array_equal(held[entry["file"].removesuffix(".png")], one.values)
 
 
 @pytest.mark.parametrize("head", ["fc", "gap"])

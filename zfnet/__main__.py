@@ -143,7 +143,9 @@ def cam(options: argparse.Namespace) -> None:
     """Show where the evidence for classes lies."""
     session, view, output = _session(options), _view(options), Output(options.out, options.npz)
     classes = options.classes or [session.classify(view, top=1, head=options.head).classes[0].index]
-    maps = session.class_activation(view, classes, methods=options.methods, layer=options.layer, head=options.head)
+    maps = session.class_activation(
+        view, classes, methods=options.methods, layer=options.layer, head=options.head, centred=options.centred
+    )
     for m in maps:
         if m.values.max() <= 0:
             print(f"{m.method} is zero everywhere for class {m.class_index}: its sum is below zero in every cell")
@@ -194,7 +196,7 @@ def explain(options: argparse.Namespace) -> None:
     unit = options.unit or Unit(maps.layer, int(maps.ranked()[0]))
     index = classes[0].index if options.class_index is None else options.class_index
     (projection,) = session.deconvnet(view, [unit])
-    (evidence,) = session.class_activation(view, [index])
+    (evidence,) = session.class_activation(view, [index], centred=True)
     tiles = [render.enlarge(render.heat(values), 56) for values in maps.values]
     settings = MaximizationSettings(steps=options.steps)
     (made,) = session.maximize([Unit(unit.layer, unit.channel)], settings, progress=_counter(options.steps))
@@ -369,6 +371,7 @@ def _add_lenses(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--methods", choices=METHODS, nargs="+", default=["gradcam"])
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")
     sub.add_argument("--head", choices=HEADS, default="fc")
+    sub.add_argument("--centred", action="store_true", help="take the logit less the mean of all, as the pages do")
 
 
 def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -165,6 +165,25 @@ def overlay(view: np.ndarray, fractions: np.ndarray, colormap: str = "viridis", 
     return (faded * (1 - alpha) + colour(fractions, colormap) * alpha).round().astype(np.uint8)
 
 
+def contour(pixels: np.ndarray, fractions: np.ndarray, level: float) -> np.ndarray:
+    """Draw a line around what lies at or above a level.
+
+    Args:
+        pixels: the picture, uint8 (H, W, 3).
+        fractions: the map, in [0, 1], (H, W).
+        level: in (0, 1].
+
+    Returns:
+        The picture with a white line of one pixel inside of what is at or above the level, and a black one outside.
+    """
+    inside = np.pad(fractions >= level, 1, mode="edge")
+    neighbours = np.stack([inside[:-2, 1:-1], inside[2:, 1:-1], inside[1:-1, :-2], inside[1:-1, 2:]])
+    own, drawn = inside[1:-1, 1:-1], pixels.copy()
+    drawn[own & ~neighbours.all(0)] = 255
+    drawn[~own & neighbours.any(0)] = 0
+    return drawn
+
+
 def draw_box(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     """Frame ``box`` (top, left, bottom, right; half-open) by a red line in a white one, both outside of it."""
     picture = Image.fromarray(pixels)

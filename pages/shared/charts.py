@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _PLAIN, _CHOSEN = "#3b528b", "#e4572e"
+# So many bars have their names below them.
+_NAMED = 24
 _LINES = ("#9aa0a6", "#21918c", "#e4572e", "#3b528b")
 
 
@@ -79,7 +81,9 @@ def bars(
     figure.update_traces(marker_line_width=0)
     figure.update_layout(bargap=0.1, dragmode=False, clickmode="event+select")
     figure.update_traces(selected_marker_opacity=1, unselected_marker_opacity=1)
-    figure.update_xaxes(showticklabels=False)
+    named = len(labels) <= _NAMED
+    figure.update_xaxes(showticklabels=named, tickvals=list(range(len(labels))) if named else None)
+    figure.update_xaxes(ticktext=list(labels) if named else None, tickangle=-60)
     _show(figure, alt, height=340, key=key, on_select=clicked, selection_mode="points")
 
 

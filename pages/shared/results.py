@@ -120,16 +120,6 @@ class MapPictures:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassMapPictures:
-    """The evidence for a class alone and on the picture, with its smallest and its largest value."""
-
-    map: bytes
-    overlay: bytes
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Field:
     """Where a unit looks: the cell, and the first and last row and column that it sees, which may lie outside.
 
@@ -223,29 +213,6 @@ def feature_map(session: InferenceSession, view: Image.Image, unit: Unit, look: 
         values=own,
         end=end,
         histogram=tuple(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)),
-    )
-
-
-@cached
-def class_map(
-    session: InferenceSession,
-    view: Image.Image,
-    class_index: int,
-    *,
-    head: str,
-    colormap: str,
-    opacity: float,
-) -> ClassMapPictures:
-    """Show the Grad-CAM of one class at conv5, alone and on the view; where it is zero, alone before its ReLU."""
-    (found,) = session.class_activation(view, [class_index], head=head, rectified=False, cancel=abandoned)
-    low, high = float(found.values.min()), float(found.values.max())
-    evidence = np.maximum(found.values, 0)
-    placed = render.place(evidence, receptive_field(session.info.config, found.layer))
-    return ClassMapPictures(
-        map=large(render.heat(evidence, colormap) if high > 0 else render.signed_heat(found.values)),
-        overlay=large(render.overlay(np.asarray(view), render.normalise(placed, 0, high), colormap, opacity)),
-        low=low,
-        high=max(high, 0.0),
     )
 
 

@@ -83,12 +83,15 @@ def permuted_projections(session: InferenceSession, view: Image.Image, unit: Uni
 
 @cached
 def permuted_evidence(
-    session: InferenceSession, view: Image.Image, class_index: int, *, head: str, seed: int
+    session: InferenceSession, view: Image.Image, class_index: int, *, head: str, centred: bool, seed: int
 ) -> tuple[Step, ...]:
     """Return the Grad-CAM of one class before its ReLU through more and more permuted layers."""
 
     def evidence(of: InferenceSession) -> np.ndarray:
-        return of.class_activation(view, [class_index], head=head, rectified=False, cancel=abandoned)[0].values
+        (found,) = of.class_activation(
+            view, [class_index], head=head, rectified=False, centred=centred, cancel=abandoned
+        )
+        return found.values
 
     found: list[tuple[tuple[str, ...], np.ndarray]] = [((), evidence(session))]
     for twin in _cascade(session, "gap" if head == "gap" else "fc8", seed):
@@ -133,7 +136,10 @@ def show_permuted_evidence(class_index: int) -> None:
     """Let the weights below a class be permuted, and show what is left of the evidence for it."""
     if _opened():
         st.caption(t("sanity.permuted_class"))
-        steps = permuted_evidence(results.session(), view(), class_index, head=selection().head, seed=selection().seed)
+        now = selection()
+        steps = permuted_evidence(
+            results.session(), view(), class_index, head=now.head, centred=now.centred, seed=now.seed
+        )
         _show(steps, class_name(class_index))
 
 

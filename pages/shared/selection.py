@@ -3,10 +3,12 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from pages.shared.texts import LANGUAGES
+from zfnet.cam import METHODS
 from zfnet.feature_maps import ORDERS
+from zfnet.geometry import SPATIAL
 from zfnet.images import CROP_MODES
 from zfnet.render import UNSIGNED
 
@@ -29,7 +31,11 @@ class Selection:
     position: tuple[int, int] | None = None
     rectified: bool = True
     class_index: int | None = None
+    rival: int | None = None
     head: str = "fc"
+    method: str = "gradcam"
+    evidence_layer: str = "conv5"
+    centred: bool = True
     order: str = "maximum"
     hide_silent: bool = False
     scale: str = "map"
@@ -49,7 +55,11 @@ class Selection:
             "position": "auto" if self.position is None else f"{self.position[0]},{self.position[1]}",
             "rectified": str(int(self.rectified)),
             "class": "auto" if self.class_index is None else str(self.class_index),
+            "rival": "none" if self.rival is None else str(self.rival),
             "head": self.head,
+            "method": self.method,
+            "evidence": self.evidence_layer,
+            "centred": str(int(self.centred)),
             "order": self.order,
             "hide": str(int(self.hide_silent)),
             "scale": self.scale,
@@ -58,6 +68,15 @@ class Selection:
             "seed": str(self.seed),
             "lang": self.language,
         }
+
+
+def consistent(selection: Selection) -> Selection:
+    """Return the selection with what its head does not allow replaced: CAM, and evidence above conv5."""
+    if selection.head == "gap" and selection.evidence_layer == "pool5":
+        selection = replace(selection, evidence_layer="conv5")
+    if selection.method == "cam" and (selection.head, selection.evidence_layer) != ("gap", "conv5"):
+        selection = replace(selection, method="gradcam")
+    return selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +118,11 @@ def from_query(
         "position": ("position", lambda t: _cell(t, height, width)),
         "rectified": ("rectified", lambda t: _choice(t, ("0", "1"), "1") == "1"),
         "class": ("class_index", lambda t: _index(t, limits.classes)),
+        "rival": ("rival", lambda t: _index(t, limits.classes)),
         "head": ("head", lambda t: _choice(t, limits.heads, default.head)),
+        "method": ("method", lambda t: _choice(t, tuple(METHODS), default.method)),
+        "evidence": ("evidence_layer", lambda t: _choice(t, SPATIAL, default.evidence_layer)),
+        "centred": ("centred", lambda t: _choice(t, ("0", "1"), "1") == "1"),
         "order": ("order", lambda t: _choice(t, tuple(ORDERS), default.order)),
         "hide": ("hide_silent", lambda t: _choice(t, ("0", "1"), "0") == "1"),
         "scale": ("scale", lambda t: _choice(t, SCALES, default.scale)),
@@ -112,7 +135,7 @@ def from_query(
     for parameter, (name, read) in readers.items():
         if parameter in query:
             chosen[name] = read(query[parameter])
-    selection = Selection(**chosen)
+    selection = consistent(Selection(**chosen))
     written = selection.to_query()
     corrections = tuple(
         Correction(parameter, query[parameter], written[parameter])

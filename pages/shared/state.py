@@ -9,7 +9,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import results, texts
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
-from pages.shared.selection import Correction, Limits, Selection, from_query
+from pages.shared.selection import Correction, Limits, Selection, consistent, from_query
 from zfnet import InvalidImageError, crop
 from zfnet.geometry import LAYERS, shapes
 
@@ -67,7 +67,7 @@ def select(**changes: Any) -> None:
         changes = {"channel": None} | changes
     if any(changes.get(name, getattr(now, name)) != getattr(now, name) for name in ("layer", "channel", "image")):
         changes = {"position": None} | changes
-    st.session_state.selection = replace(now, **changes)
+    st.session_state.selection = consistent(replace(now, **changes))
     st.session_state.corrections = ()
     st.session_state.upload_errors = []
 

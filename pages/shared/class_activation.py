@@ -1,0 +1,234 @@
+"""The parts of the Grad-CAM page: one class, every method, two classes on one scale, the channels, the fine lines."""
+
+import html
+
+import streamlit as st
+
+from pages.shared import evidence as of
+from pages.shared import results
+from pages.shared.charts import bars
+from pages.shared.clickable import data_url
+from pages.shared.evidence import Asked, Evidence, Paint
+from pages.shared.figures import Figure, figures
+from pages.shared.probe import pane, probe
+from pages.shared.state import select, selection, t, view
+from pages.shared.widgets import choose, choose_colours, choose_head, class_name, picture
+from zfnet.geometry import SPATIAL, receptive_field
+
+_TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
+_BARS, _COUNTS = 16, (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def controls() -> tuple[Asked, Paint]:
+    """Show what can be asked for and how it is painted; return what is chosen."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        choose_head()
+        choose(
+            st.segmented_control,
+            "centred",
+            t("gradcam.score"),
+            options=[True, False],
+            format_func=lambda centred: t("gradcam.score_centred" if centred else "gradcam.score_logit"),
+            required=True,
+            help=t("gradcam.score_help"),
+        )
+        choose(
+            st.segmented_control,
+            "method",
+            t("gradcam.method"),
+            options=of.methods(selection().head, selection().evidence_layer),
+            format_func=lambda method: t(f"gradcam.method_{method.replace('+', 'p')}"),
+            required=True,
+            help=t("gradcam.method_help"),
+        )
+        layers = SPATIAL if selection().head == "fc" else SPATIAL[: SPATIAL.index("conv5") + 1]
+        choose(st.selectbox, "evidence_layer", t("gradcam.layer"), options=list(layers), width=120)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        choose_colours()
+        opacity = st.slider(
+            t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session", width=200
+        )
+        line = st.slider(
+            t("gradcam.contour"),
+            0.0,
+            1.0,
+            0.5,
+            0.05,
+            key="contour",
+            persist_state="session",
+            width=200,
+            help=t("gradcam.contour_help"),
+        )
+    now = selection()
+    if now.evidence_layer != "conv5":
+        st.caption(t("gradcam.other_layer", layer=now.evidence_layer))
+    return Asked(now.method, now.evidence_layer, now.head, now.centred), Paint(now.colormap, opacity, line)
+
+
+def one_class(index: int, asked: Asked, paint: Paint) -> None:
+    """Show the evidence for a class on the picture, and cell by cell with its numbers."""
+    backend, name = results.session(), class_name(index)
+    found = of.evidence(backend, view(), index, asked)
+    blink = st.toggle(t("gradcam.blink"), key="blink", persist_state="session")
+    laid = of.overlay(backend, view(), found, asked.layer, paint=paint, end=found.high)
+    overlay, cells = st.columns([1, 1.6], gap="medium")
+    with overlay:
+        if blink:
+            st.html(_blinking(laid, results.plain(view()), t("gradcam.overlay_alt", name=name)))
+        else:
+            picture(laid, t("gradcam.overlay_alt", name=name))
+        st.caption(t("gradcam.overlay_caption", name=name, method=_method(asked.method)))
+    with cells:
+        _cells(found, asked, paint, name)
+    if found.high > 0:
+        picture(results.colour_bar(paint.colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=found.high))
+        row, column = found.strongest
+        _sentence(index, found, row, column)
+    else:
+        st.info(t("gradcam.flat", name=name, layer=asked.layer))
+        if not asked.centred:
+            st.button(t("gradcam.to_centred"), on_click=select, kwargs={"centred": True}, type="primary")
+
+
+def _sentence(index: int, found: Evidence, row: int, column: int) -> None:
+    share = float((found.values > 0).mean())
+    st.markdown(t("gradcam.summary", name=class_name(index), row=row, column=column, share=share))
+
+
+def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
+    backend = results.session()
+    config = backend.info.config
+    if found.high > 0:
+        words = t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=asked.layer)
+    else:
+        words = t("gradcam.flat_alt", name=name), t("gradcam.flat_caption", low=f"{found.low:.2g}".replace("-", "−"))
+    probe(
+        found.values,
+        [
+            pane(of.raw(found, paint.colormap, found.high), *words, seen=False),
+            pane(results.plain(view()), t("gradcam.seen_alt"), t("gradcam.seen_caption"), seen=True, smooth=True),
+        ],
+        field=receptive_field(config, asked.layer),
+        side=config.input_size,
+        told=t("gradcam.told", **{key: f"{{{key}}}" for key in _TOLD}),
+        help=t("feature_maps.probe_help"),
+        key="evidence",
+        on_click=lambda cell: select(layer=asked.layer, position=cell, start="cell"),
+        kept=found.strongest if found.high > 0 else None,
+    )
+
+
+def every_method(index: int, asked: Asked, paint: Paint) -> None:
+    """Show all methods side by side, each on its own scale."""
+    backend, shown = results.session(), []
+    for method in of.methods(asked.head, asked.layer):
+        ask = Asked(method, asked.layer, asked.head, asked.centred)
+        found = of.evidence(backend, view(), index, ask)
+        laid = of.overlay(backend, view(), found, ask.layer, paint=paint, end=found.high)
+        alt = t("gradcam.every_alt", method=_method(method), name=class_name(index))
+        shown.append(Figure(laid, alt, _method(method), t("gradcam.every_end", high=found.high), 160))
+    st.subheader(t("gradcam.every"), anchor=False)
+    figures(shown)
+    st.caption(t("gradcam.every_caption"))
+
+
+def compare(index: int, asked: Asked, paint: Paint) -> None:
+    """Show two classes on one scale."""
+    backend, labels, language = results.session(), results.session().info.labels, selection().language
+    st.subheader(t("gradcam.compare"), anchor=False)
+    choose(
+        st.selectbox,
+        "rival",
+        t("gradcam.rival"),
+        place=language,
+        options=list(range(backend.info.config.num_classes)),
+        format_func=lambda i: f"{labels.name(i, language)} ({i})",
+        placeholder=t("gradcam.rival_none"),
+        index=None,
+        width=360,
+    )
+    rival = selection().rival
+    if rival is None:
+        second = results.classification(backend, view(), asked.head).classes[1].index
+        rival = second if second != index else results.classification(backend, view(), asked.head).classes[0].index
+    both = {i: of.evidence(backend, view(), i, asked) for i in (index, rival)}
+    end = max(found.high for found in both.values())
+    for place, (i, found) in zip(st.columns(2, gap="medium"), both.items(), strict=False):
+        laid = of.overlay(backend, view(), found, asked.layer, paint=paint, end=end)
+        with place:
+            values = {"name": class_name(i), "high": found.high, "end": end}
+            picture(laid, t("gradcam.overlay_alt", name=class_name(i)), t("gradcam.compare_caption", **values))
+
+
+def take_apart(index: int, asked: Asked, paint: Paint) -> None:
+    """Show the channels that a Grad-CAM is made of, and how much of it some of them explain."""
+    backend, name = results.session(), class_name(index)
+    asked = Asked("gradcam", asked.layer, asked.head, asked.centred)
+    found = of.parts(backend, view(), index, asked)
+    ranked, heights = found.ranked()[:_BARS].tolist(), found.parts
+    st.subheader(t("gradcam.parts"), anchor=False)
+    st.caption(t("gradcam.parts_caption", layer=asked.layer))
+    left, right = st.columns([1.6, 1], gap="medium")
+    with left:
+        bars(
+            [float(heights[k]) for k in ranked],
+            labels=[f"{asked.layer}:{k}" for k in ranked],
+            selected=ranked.index(selection().channel)
+            if (selection().layer, selection().channel) in ((asked.layer, k) for k in ranked)
+            else -1,
+            axes=(t("gradcam.parts_axis", count=len(ranked)), t("gradcam.parts_value")),
+            alt=t("gradcam.parts_alt", name=name),
+            key="parts",
+            on_click=lambda i: select(layer=asked.layer, channel=ranked[i]),
+        )
+        with st.container(horizontal=True):
+            strongest = f"{asked.layer}:{ranked[0]}"
+            chosen = selection().layer == asked.layer and selection().channel in ranked
+            unit = f"{asked.layer}:{selection().channel}" if chosen else strongest
+            if not chosen:
+                st.button(
+                    t("gradcam.to_strongest", unit=strongest),
+                    on_click=select,
+                    kwargs={"layer": asked.layer, "channel": ranked[0]},
+                )
+            else:
+                st.page_link("../feature_maps.py", label=t("gradcam.to_map", unit=unit), icon=":material/grid_view:")
+                st.page_link("../deconvnet.py", label=t("gradcam.to_projection", unit=unit), icon=":material/undo:")
+    with right:
+        total = len(heights)
+        counts = [*(n for n in _COUNTS if n < total), total]
+        count = st.select_slider(t("gradcam.count", total=total), counts, 8, key="count", persist_state="session")
+        some = of.partial(backend, view(), index, asked, count=count)
+        end = of.evidence(backend, view(), index, asked).high or some.high
+        laid = of.overlay(backend, view(), some, asked.layer, paint=paint, end=end)
+        values = {"count": count, "total": total, "share": found.share(count)}
+        picture(laid, t("gradcam.partial_alt", name=name, count=count), t("gradcam.partial_caption", **values))
+
+
+def fine_lines(index: int, asked: Asked) -> None:
+    """Show gradient, guided backpropagation and Guided Grad-CAM of the class."""
+    st.subheader(t("gradcam.lines"), anchor=False)
+    for place, method in zip(st.columns(3, gap="medium"), of.LINES, strict=True):
+        png, limit = of.lines(results.session(), view(), index, asked, method=method)
+        key = method.replace(" ", "_")
+        with place:
+            alt = t("gradcam.lines_alt", method=t(f"gradcam.lines_{key}"), name=class_name(index))
+            said = t("gradcam.lines_caption", method=t(f"gradcam.lines_{key}"), limit=limit)
+            picture(png, alt, said if limit > 0 else t("gradcam.lines_none", method=t(f"gradcam.lines_{key}")))
+    st.caption(t("gradcam.lines_limits"))
+
+
+def _blinking(laid: bytes, plain: bytes, alt: str) -> str:
+    """Return the overlay, shown and hidden in turn once a second; it stays where no motion is wanted."""
+    return (
+        "<style>.blink { position: relative; line-height: 0; } .blink img { width: 100%; border-radius: 4px; }"
+        ".blink img + img { position: absolute; inset: 0; animation: blink 2s steps(1) infinite; }"
+        "@keyframes blink { 50% { opacity: 0; } }"
+        "@media (prefers-reduced-motion: reduce) { .blink img + img { animation: none; } }</style>"
+        f"<div class='blink'><img src='{data_url(plain)}' alt=''>"
+        f"<img src='{data_url(laid)}' alt='{html.escape(alt, quote=True)}'></div>"
+    )
+
+
+def _method(method: str) -> str:
+    return t(f"gradcam.method_{method.replace('+', 'p')}")

@@ -1,0 +1,130 @@
+"""Evidence for a class as pictures, cached: by every method, on any scale, in its parts, and in fine lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from pages.shared.results import abandoned, cached, large
+from zfnet import InferenceSession, Unit, render
+from zfnet.cam import METHODS, ChannelEvidence
+from zfnet.classification import HEADS
+from zfnet.geometry import receptive_field
+from zfnet.saliency import METHODS as SALIENCY
+
+GUIDED = "guided gradcam"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which evidence: by which method, in which layer, for which head, and whether its score is centred."""
+
+    method: str = "gradcam"
+    layer: str = "conv5"
+    head: str = "fc"
+    centred: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """How evidence is laid on the picture: in which colours, how opaque, and with a line around what is above a share
+    of the largest value (0 for none)."""
+
+    colormap: str
+    opacity: float = 0.7
+    contour: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sum before its last ReLU, float32 (H, W), raw."""
+
+    values: np.ndarray
+
+    @property
+    def high(self) -> float:
+        """Return the strongest evidence, 0 where there is none."""
+        return max(float(self.values.max()), 0.0)
+
+    @property
+    def low(self) -> float:
+        """Return the smallest value: below zero, something speaks against the class."""
+        return float(self.values.min())
+
+    @property
+    def strongest(self) -> tuple[int, int]:
+        """Return the (row, column) of the largest value."""
+        row, column = divmod(int(self.values.argmax()), self.values.shape[1])
+        return row, column
+
+
+@cached
+def evidence(session: InferenceSession, view: Image.Image, class_index: int, asked: Asked) -> Evidence:
+    """Return the evidence for a class."""
+    (found,) = session.class_activation(
+        view,
+        [class_index],
+        methods=[asked.method],
+        layer=asked.layer,
+        head=asked.head,
+        rectified=False,
+        centred=asked.centred,
+        cancel=abandoned,
+    )
+    return Evidence(found.values)
+
+
+def methods(head: str, layer: str) -> list[str]:
+    """Return the methods that are defined for a head at a layer."""
+    return [method for method in METHODS if method != "cam" or (head, layer) == ("gap", "conv5")]
+
+
+@cached
+def overlay(
+    session: InferenceSession, view: Image.Image, values: Evidence, layer: str, *, paint: Paint, end: float
+) -> bytes:
+    """Lay evidence on the view, in full colour at ``end``."""
+    placed = render.place(np.maximum(values.values, 0), receptive_field(session.info.config, layer))
+    fractions = render.normalise(placed, 0, end)
+    shown = render.overlay(np.asarray(view), fractions, paint.colormap, paint.opacity)
+    return large(render.contour(shown, fractions, paint.contour) if paint.contour and end > 0 else shown)
+
+
+@cached
+def raw(values: Evidence, colormap: str, end: float) -> bytes:
+    """Show evidence in its own cells; where there is none, the sum before its ReLU."""
+    if values.high > 0:
+        return render.encode_png(render.heat(np.maximum(values.values, 0), colormap, (0, end)))
+    return render.encode_png(render.signed_heat(values.values))
+
+
+@cached
+def parts(session: InferenceSession, view: Image.Image, class_index: int, asked: Asked) -> ChannelEvidence:
+    """Take the Grad-CAM of a class apart into channels."""
+    return session.channel_evidence(
+        view, class_index, layer=asked.layer, head=asked.head, centred=asked.centred, cancel=abandoned
+    )
+
+
+@cached
+def partial(session: InferenceSession, view: Image.Image, class_index: int, asked: Asked, *, count: int) -> Evidence:
+    """Return the sum of the channels that count most."""
+    return Evidence(parts(session, view, class_index, asked).partial(count))
+
+
+@cached
+def lines(
+    session: InferenceSession, view: Image.Image, class_index: int, asked: Asked, *, method: str
+) -> tuple[bytes, float]:
+    """Show how each pixel moves a class, and the value of full colour."""
+    if method == GUIDED:
+        found = session.guided_gradcam(view, class_index, head=asked.head, centred=asked.centred, cancel=abandoned)
+    else:
+        unit = Unit(HEADS[asked.head], class_index)
+        found = session.saliency(view, unit, method=method, centred=asked.centred, cancel=abandoned)
+    shown, limit = render.projection(found.pixels, (0, 0, 0, 0))
+    return large(shown), limit
+
+
+LINES: Sequence[str] = (*SALIENCY, GUIDED)

@@ -1,0 +1,125 @@
+"""The evidence on the page: the session's own arrays, every method and score, two classes, parts, and the flat case."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import evidence, texts
+from pages.shared.evidence import Asked, Paint
+from pages.shared.pictures import sample_picture
+from tests.test_pages import Open, chosen, run, visit, words
+from zfnet import InferenceSession, crop
+from zfnet.cam import METHODS
+
+__all__ = ["visit"]
+
+
+@pytest.fixture(scope="module")
+def view() -> Image.Image:
+    return crop(sample_picture("golden_retriever"))
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("head", ["fc", "gap"])
+def test_what_is_drawn_is_what_the_session_returns(
+    session: InferenceSession, view: Image.Image, head: str, centred: bool
+) -> None:
+    for method in evidence.methods(head, "conv5"):
+        found = evidence.evidence(session, view, 207, Asked(method, "conv5", head, centred))
+        (expected,) = session.class_activation(
+            view, [207], methods=[method], head=head, rectified=False, centred=centred
+        )
+        np.testing.assert_array_equal(found.values, expected.values)
+        assert (found.high, found.low) == (max(expected.values.max(), 0), expected.values.min())
+        assert found.values[found.strongest] == expected.values.max()
+
+
+def test_cam_is_offered_where_it_is_defined() -> None:
+    assert evidence.methods("gap", "conv5") == list(METHODS)
+    for head, layer in (("fc", "conv5"), ("gap", "conv4")):
+        assert evidence.methods(head, layer) == [method for method in METHODS if method != "cam"]
+
+
+def test_all_channels_together_are_the_whole_map(session: InferenceSession, view: Image.Image) -> None:
+    asked = Asked()
+    whole = evidence.evidence(session, view, 207, asked)
+    every = evidence.partial(session, view, 207, asked, count=256)
+    np.testing.assert_allclose(every.values, whole.values, rtol=0, atol=1e-6)
+
+
+def test_two_classes_on_one_scale_are_painted_alike(session: InferenceSession, view: Image.Image) -> None:
+    found = evidence.evidence(session, view, 207, Asked())
+    own, dimmed = (
+        evidence.overlay(session, view, found, "conv5", paint=Paint("viridis"), end=end)
+        for end in (found.high, 3 * found.high)
+    )
+    assert own != dimmed
+
+
+def page(visit: Open, **query: str) -> AppTest:
+    return visit("gradcam", image="golden_retriever", **query)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_chosen(visit: Open, method: str) -> None:
+    at = page(visit, head="gap", method=method)
+    assert chosen(at).method == method
+    assert texts.text(f"gradcam.method_{method.replace('+', 'p')}", "en") in words(at)
+
+
+def test_a_method_or_layer_that_a_head_has_not_gives_way(visit: Open) -> None:
+    at = page(visit, head="gap", method="cam")
+    run(at.segmented_control(key="choose_head").set_value("fc"))
+    assert chosen(at).method == "gradcam"
+    at = page(visit, head="fc", evidence="pool5")
+    run(at.segmented_control(key="choose_head").set_value("gap"))
+    assert chosen(at).evidence_layer == "conv5"
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_flat_map_is_explained_and_one_click_from_another_score(visit: Open, language: str) -> None:
+    at = page(visit, centred="0", lang=language)
+    said = texts.text("gradcam.flat", language, name="|", layer="conv5").split("|")[1]
+    assert said in words(at)
+    label = texts.text("gradcam.to_centred", language)
+    (button,) = (button for button in at.button if button.label == label)
+    run(button.click())
+    assert chosen(at).centred
+    assert said not in words(at)
+
+
+def test_away_from_conv5_the_page_warns(visit: Open) -> None:
+    for layer in ("conv1", "pool2", "conv5"):
+        at = page(visit, evidence=layer)
+        assert (texts.text("gradcam.other_layer", "en", layer=layer) in words(at)) == (layer != "conv5")
+
+
+def test_the_rival_is_the_next_class_or_the_chosen_one(
+    visit: Open, session: InferenceSession, view: Image.Image
+) -> None:
+    first, second = (session.info.labels.name(score.index) for score in session.classify(view, top=2).classes)
+    at = page(visit)
+    said = words(at)
+    assert f"“{first}”, up to" in said
+    assert f"“{second}”, up to" in said
+    at = page(visit, rival="281")
+    assert f"“{session.info.labels.name(281)}”, up to" in words(at)
+
+
+def test_the_share_that_some_channels_explain_is_told(
+    visit: Open, session: InferenceSession, view: Image.Image
+) -> None:
+    at = page(visit)
+    index = session.classify(view, top=1).classes[0].index
+    parts = session.channel_evidence(view, index, centred=True)
+    for count in (8, 64, 256):
+        run(at.select_slider(key="count").set_value(count))
+        values = {"count": count, "total": 256, "share": parts.share(count)}
+        assert texts.text("gradcam.partial_caption", "en", **values) in words(at)
+
+
+def test_the_evidence_can_blink(visit: Open) -> None:
+    at = page(visit)
+    run(at.toggle(key="blink").set_value(True))
+    assert any("class='blink'" in html.proto.body for html in at.get("html"))
