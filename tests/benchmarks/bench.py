@@ -15,14 +15,15 @@ import captum
 import streamlit
 import torch
 
-from tests.benchmarks.methods import method_tables
+from tests.benchmarks.evidence import evidence_tables
+from tests.benchmarks.methods import Comparison, method_tables
 from tests.benchmarks.pages import page_table
 from tests.benchmarks.starts import start_table
 from tests.browser.server import ROOT
 
 _README = ROOT / "README.md"
 _MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-_PARTS = ("starts", "pages", "methods")
+_PARTS = ("starts", "pages", "methods", "evidence")
 
 
 def main() -> None:
@@ -41,7 +42,9 @@ def main() -> None:
     if "pages" in wanted:
         parts.append(page_table(options.rounds))
     if "methods" in wanted:
-        parts += method_tables(options.rounds)
+        parts += method_tables(Comparison(), options.rounds)
+    if "evidence" in wanted:
+        parts += evidence_tables(Comparison(), options.rounds)
     text = "\n\n".join(parts) + "\n"
     print(text)
     if not (options.dry or options.only):

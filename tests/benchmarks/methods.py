@@ -20,7 +20,7 @@ from zfnet.geometry import CONVOLUTIONS
 _FASTER_THAN_CALLS, _FASTER_THAN_BATCH, _BELOW_FORWARD = 4.0, 2.0, ("conv1", "conv2", "conv3")
 
 
-class _Comparison:
+class Comparison:
     """One picture before our session and before the same network as a chain of torch's modules, for captum."""
 
     def __init__(self) -> None:
@@ -79,9 +79,8 @@ class _Comparison:
         return {"ours": self.cold(ours), "traced": ours, "calls": calls, "batch": batch}
 
 
-def method_tables(rounds: int) -> list[str]:
+def method_tables(comparison: Comparison, rounds: int) -> list[str]:
     """Compare on one picture: ours from nothing and on a traced picture, the others always from nothing."""
-    comparison = _Comparison()
     gradcam = comparison.gradcam()
     deconvnet = {layer: comparison.deconvnet(layer) for layer in CONVOLUTIONS}
     subjects = {"forward": comparison.forward(), "gradcam": gradcam, **deconvnet}

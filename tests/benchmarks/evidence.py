@@ -1,0 +1,112 @@
+"""How the evidence for a class compares with captum, torchcam and, where it is installed, grad-cam."""
+
+import statistics
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam, Occlusion
+from torchcam.methods import GradCAM
+
+from tests.benchmarks.methods import Comparison
+from tests.benchmarks.tables import apart, faster, interleaved, spread, table
+from zfnet.cam import METHODS
+from zfnet.occlusion import Square
+
+try:
+    from pytorch_grad_cam import GradCAM as PyTorchGradCam
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+except ImportError:  # not among the requirements: it brings OpenCV and scikit-learn
+    PyTorchGradCam = None
+
+_SIZE, _STRIDE = 32, 16
+_BATCHES = (16, 64)
+# A new class on a traced picture: as a share of the fastest peer, and of grad-cam; from nothing; five methods as a
+# multiple of one; occlusion as a share of captum's.
+_TRACED, _TRACED_GRADCAM, _COLD, _FIVE, _OCCLUSION = 3.0, 8.0, 0.91, 1.3, 2.0
+
+Ways = dict[str, Callable[[], Any]]
+
+
+def evidence_tables(comparison: Comparison, rounds: int) -> list[str]:
+    """Return the table of class maps and that of occlusion."""
+    maps, occlusions = _maps(comparison), _occlusions(comparison)
+    prepare = lambda: comparison.session.trace(comparison.view)  # noqa: E731
+    times = interleaved({"maps": maps}, rounds, prepare)["maps"]
+    slow = interleaved({"occlusion": occlusions}, max(3, rounds // 4), prepare)["occlusion"]
+    return [_map_table(maps, times), _occlusion_table(occlusions, slow)]
+
+
+def _maps(comparison: Comparison) -> Ways:
+    session, view, x, chain = comparison.session, comparison.view, comparison.x, comparison.chain
+    index = session.classify(view, top=2).classes[1].index
+    explained = LayerGradCam(chain, chain.get_submodule("conv5"))
+
+    def ours() -> np.ndarray:
+        return session.class_activation(view, [index])[0].values
+
+    def torchcam() -> np.ndarray:
+        with GradCAM(chain, "conv5") as extractor:
+            scores = chain(x.clone().requires_grad_())
+            return extractor(index, scores, normalized=False)[0][0].detach().numpy()
+
+    ways: Ways = {
+        "traced": ours,
+        "cold": comparison.cold(ours),
+        "five": lambda: session.class_activation(view, [index], methods=list(METHODS), head="gap"),
+        "one of gap": lambda: session.class_activation(view, [index], head="gap"),
+        "captum": lambda: explained.attribute(x, target=index, relu_attributions=True)[0, 0].detach().numpy(),
+        "torchcam": torchcam,
+    }
+    if PyTorchGradCam:
+        peer = PyTorchGradCam(chain, [chain.get_submodule("conv5")])
+        ways["grad-cam"] = lambda: peer(x, [ClassifierOutputTarget(index)])
+    return ways
+
+
+def _map_table(ways: Ways, times: Mapping[str, list[float]]) -> str:
+    peers = [peer for peer in ("captum", "torchcam") if peer in times]
+    fastest = min(peers, key=lambda peer: statistics.median(times[peer]))
+    rows = []
+    for name, way, target, hard in (
+        ("Grad-CAM of a new class, picture traced", "traced", _TRACED, _TRACED_GRADCAM),
+        ("Grad-CAM from nothing", "cold", _COLD, 0.0),
+    ):
+        gradcam = faster(times[way], times["grad-cam"], hard) if "grad-cam" in times else "not installed"
+        against = f"{faster(times[way], times[fastest], target)} ({fastest})"
+        rows.append((name, spread(times[way], "ms"), against, gradcam, apart(ways[way](), ways["captum"]())))
+    times_one = statistics.median(times["five"]) / statistics.median(times["one of gap"])
+    missed = f" (missed: {_FIVE}×)" if times_one > _FIVE else ""
+    rows.append(
+        ("five methods in one call (gap)", spread(times["five"], "ms"), f"{times_one:.2f}× one{missed}", "", "")
+    )
+    peer_times = ", ".join(f"{peer} {spread(times[peer], 'ms')}" for peer in (*peers, "grad-cam") if peer in times)
+    heading = ("Class maps", "ZFNet Explorer", "faster than the fastest peer", "than grad-cam", "apart, of the peak")
+    return f"{table(heading, rows)}\n\nPeers: {peer_times}."
+
+
+def _occlusions(comparison: Comparison) -> Ways:
+    session, view, x, chain = comparison.session, comparison.view, comparison.x, comparison.chain
+    index = session.classify(view, top=1).classes[0].index
+    explained = Occlusion(lambda pictures: chain(pictures).softmax(1))
+    square = Square(size=_SIZE, stride=_STRIDE, fill="mean")
+    size, stride = (3, _SIZE, _SIZE), (3, _STRIDE, _STRIDE)
+
+    def captum(batch: int) -> Callable[[], Any]:
+        options = {"strides": stride, "target": index, "baselines": 0, "perturbations_per_eval": batch}
+        return torch.no_grad()(lambda: explained.attribute(x, size, **options))
+
+    ours: Ways = {"ours": lambda: session.occlusion(view, index, square=square)}
+    return ours | {f"captum, {batch} at once": captum(batch) for batch in _BATCHES}
+
+
+def _occlusion_table(ways: Ways, times: Mapping[str, list[float]]) -> str:
+    best = min((way for way in ways if way != "ours"), key=lambda way: statistics.median(times[way]))
+    row = (
+        f"{_SIZE}-pixel square, stride {_STRIDE}",
+        spread(times["ours"], "ms"),
+        f"{spread(times[best], 'ms')} ({best})",
+        faster(times["ours"], times[best], _OCCLUSION),
+    )
+    return table(("Occlusion", "ZFNet Explorer", "captum at its best", "faster by"), [row])
