@@ -3,33 +3,16 @@
 import streamlit as st
 
 from pages.shared import results, sanity
-from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, choose_colours, class_index, class_name, picture, reading
+from pages.shared.state import selection, t, view
+from pages.shared.widgets import choose_class, choose_colours, choose_head, class_index, class_name, picture, reading
 
 backend, current, shown = results.session(), view(), class_index()
 st.markdown(t("gradcam.what"))
 
-st.caption(t("gradcam.top_five"))
-with st.container(horizontal=True):
-    for score in results.classification(backend, current, selection().head).classes:
-        st.button(
-            f"{class_name(score.index)} · {score.probability:.1%}",
-            key=f"class_{score.index}",
-            type="primary" if score.index == shown else "secondary",
-            on_click=select,
-            kwargs={"class_index": score.index},
-        )
+choose_class(t("gradcam.top_five"))
 who, strength, colours = st.columns(3)
 with who:
-    choose(
-        st.segmented_control,
-        "head",
-        t("gradcam.head"),
-        options=list(backend.info.heads),
-        format_func=lambda head: t(f"gradcam.head_{head}"),
-        required=True,
-        help=t("gradcam.head_help"),
-    )
+    choose_head()
 with strength:
     opacity = st.slider(t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session")
 with colours:

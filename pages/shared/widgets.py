@@ -56,6 +56,34 @@ def choose_colours() -> None:
     )
 
 
+def choose_head() -> None:
+    """Show the choice of the classifier that answers."""
+    choose(
+        st.segmented_control,
+        "head",
+        t("gradcam.head"),
+        options=list(session().info.heads),
+        format_func=lambda head: t(f"gradcam.head_{head}"),
+        required=True,
+        help=t("gradcam.head_help"),
+    )
+
+
+def choose_class(label: str) -> None:
+    """Show the five most probable classes as buttons; the one that is looked at stands out."""
+    shown = class_index()
+    st.caption(label)
+    with st.container(horizontal=True):
+        for score in classification(session(), view(), selection().head).classes:
+            st.button(
+                f"{class_name(score.index)} · {score.probability:.1%}",
+                key=f"class_{score.index}",
+                type="primary" if score.index == shown else "secondary",
+                on_click=select,
+                kwargs={"class_index": score.index},
+            )
+
+
 def picture(png: bytes, alt: str, caption: str | None = None) -> None:
     """Show a picture as wide as its place, with a text for those who cannot see it."""
     # Without a format named, Streamlit would send it as JPEG, which smears maps and shifts colours.
