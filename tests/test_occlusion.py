@@ -10,10 +10,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from tests.oracle import HEADS, unchanged
-from zfnet import InferenceSession
+from zfnet import InferenceSession, Unit
 from zfnet.errors import Cancelled, SelectionError
 from zfnet.model import Trace, ZFNet
 from zfnet.occlusion import FILLS, OcclusionMaps, Square, occlusion
+from zfnet.occlusion import covered as cover_up
 
 # Few squares, the last of them flush with the edge.
 COARSE = Square(size=60, stride=70)
@@ -83,6 +84,49 @@ def test_noise_is_that_of_its_seed(trace: Trace) -> None:
     assert not torch.equal(one, other)
     assert 0 <= one.min() < 0.01
     assert 0.99 < one.max() <= 1
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_a_covered_picture_is_what_the_network_was_asked_about(trace: Trace, fill: str) -> None:
+    square = Square(size=60, stride=70, fill=fill, seed=4)
+    one = cover_up(trace, square, (70, 164), identity)
+    inside = torch.zeros(224, 224, dtype=torch.bool)
+    inside[70:130, 164:] = True
+    assert torch.equal(one[..., ~inside], trace.input[..., ~inside])
+    assert torch.equal(one[..., inside], FILLS[fill](trace.input, square, identity)[..., inside])
+
+
+def test_a_covered_picture_has_the_papers_grey(session: InferenceSession, sample: Image.Image) -> None:
+    seen = session.covered(sample, (10, 50), square=Square(size=20))
+    expected = np.array(sample)
+    expected[10:30, 50:70] = 128
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_a_square_visits_every_stride_and_the_far_edge() -> None:
+    assert Square(32, 16).offsets() == tuple(range(0, 193, 16))
+    assert Square(60, 70).offsets() == (0, 70, 140, 164)
+    assert Square(100, 300).offsets(101) == (0, 1)
+
+
+def made(probability: list[list[float]], label: list[list[int]], answer: int = 7) -> OcclusionMaps:
+    """Return maps for a square of 60 pixels at 0 and 164, as if they had been computed."""
+    values = np.array(probability, np.float32)
+    return OcclusionMaps(
+        0, "fc", Unit("conv5", 0), Square(60, 164), (0, 164), values, values, np.array(label), (0.5, 1.0, answer)
+    )
+
+
+def test_the_place_that_costs_most_is_told_while_the_maps_grow() -> None:
+    maps = made([[np.nan, 0.2], [0.1, np.nan]], [[-1, 7], [7, -1]])
+    assert maps.lowest == (1, 0)
+    assert maps.box(*maps.lowest) == (164, 0, 224, 60)
+    assert [maps.span(1), maps.centre(1)] == [(164, 223), 193.5]
+
+
+def test_labels_begin_with_the_whole_pictures_and_go_by_their_number() -> None:
+    assert made([[0, 0], [0, 0]], [[3, 7], [9, 9]]).labels == ((7, 1), (9, 2), (3, 1))
+    assert made([[0, 0], [0, 0]], [[3, 2], [9, 9]]).labels == ((7, 0), (9, 2), (2, 1), (3, 1))
 
 
 def test_a_growing_part_of_the_maps_is_shown_meanwhile(network: ZFNet, trace: Trace) -> None:

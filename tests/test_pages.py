@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,15 +16,17 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
 from pages.shared import texts
+from pages.shared.occlusions import Asked, percent
 from pages.shared.pictures import sample_picture, samples
 from pages.shared.selection import SCALES, STARTS, Selection
 from pages.shared.state import MAX_UPLOADS
 from tests.test_house import ROOT
 from tests.test_texts import called
-from zfnet import InferenceSession, crop
+from zfnet import InferenceSession, crop, images
 from zfnet.decoding import FORMATS
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import LAYERS, SPATIAL
+from zfnet.occlusion import OcclusionMaps, Square
 
 DASHBOARD = ROOT / "pages" / "shared" / "dashboard.py"
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -372,6 +375,120 @@ def test_a_class_chosen_by_its_button_is_chosen_everywhere(visit: Open, session:
     run(at.button(key=f"class_{third.index}").click())
     assert chosen(at).class_index == third.index
     assert third.name in words(turn(at, "overview"))
+
+
+def covering(visit: Open, *, fill: str = "grey", size: int = 96, stride: int = 32, **query: str) -> AppTest:
+    """Open the page of occlusion with coarse squares."""
+    at = visit("occlusion", **query)
+    at.slider(key="cover_size").set_value(size)
+    at.segmented_control(key="cover_stride").set_value(stride)
+    return run(at.segmented_control(key="cover_fill").set_value(fill))
+
+
+def costs(at: AppTest, session: InferenceSession, square: Square, **options: Any) -> tuple[str, str]:
+    """Return what the page should say about the place that costs most, and about the answers."""
+    name, language = partial(session.info.labels.name, language=chosen(at).language), chosen(at).language
+    found = session.occlusion(crop(sample_picture(chosen(at).image)), square=square, **options)
+    (top, bottom), (left, right) = (found.span(cell) for cell in found.lowest)
+    sides = {"top": top, "bottom": bottom, "left": left, "right": right, "name": name(found.class_index)}
+    values = {"whole": f"{found.whole[0]:.1%}", "low": f"{found.probability.min():.1%}"}
+    count = int((found.label != found.whole[2]).sum())
+    said = {"answer": name(found.whole[2]), "places": found.label.size}
+    answers = texts.text("occlusion.changes", language, count=count, **said) if count else None
+    return (
+        texts.text("occlusion.falls", language, **sides, **values),
+        answers or texts.text("occlusion.stays", language, **said),
+    )
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_covering_says_where_it_costs_most_for_any_class(visit: Open, session: InferenceSession, language: str) -> None:
+    at = covering(visit, lang=language)
+    first, second = session.classify(crop(sample_picture(chosen(at).image))).classes[:2]
+    for sentence in costs(at, session, Square(96, 32), class_index=first.index):
+        assert sentence in words(at)
+    run(at.button(key=f"class_{second.index}").click())
+    for sentence in costs(at, session, Square(96, 32), class_index=second.index):
+        assert sentence in words(at)
+
+
+def test_covering_follows_the_head_and_the_fill(visit: Open, session: InferenceSession) -> None:
+    at = covering(visit, class_="288")
+    run(at.segmented_control(key="choose_head").set_value("gap"))
+    for sentence in costs(at, session, Square(96, 32), class_index=288, head="gap"):
+        assert sentence in words(at)
+    run(at.segmented_control(key="cover_fill").set_value("noise"))
+    run(at.number_input(key="choose_seed").set_value(5))
+    for sentence in costs(at, session, Square(96, 32, "noise", 5), class_index=288, head="gap"):
+        assert sentence in words(at)
+
+
+def test_maps_are_computed_once_for_everybody(visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Square] = []
+    compute = InferenceSession.occlusion
+
+    def counted(self: InferenceSession, *arguments: Any, square: Square, **options: Any) -> OcclusionMaps:
+        asked.append(square)
+        return compute(self, *arguments, square=square, **options)
+
+    monkeypatch.setattr(InferenceSession, "occlusion", counted)
+    at = covering(visit, size=80)
+    first = len(asked)
+    assert asked[-1] == Square(80, 32)
+    turn(turn(at, "overview"), "occlusion")
+    run(at.segmented_control(key="choose_language").set_value("ko"))
+    covering(visit, size=80)
+    assert len(asked) == first
+    # Noise depends on the seed, nothing else does.
+    run(covering(visit, size=80, fill="blur", seed="3").segmented_control(key="cover_fill").set_value("grey"))
+    assert asked[first:] == [Square(80, 32, "blur")]
+
+
+def test_many_places_are_visited_only_when_asked_for(visit: Open) -> None:
+    at = covering(visit, stride=8)
+    label = texts.text("occlusion.run", "en", places=289)
+    (button,) = (button for button in at.button if button.label == label)
+    assert texts.text("occlusion.many", "en", places=289, times=289 / 169) in words(at)
+    assert "places the answer" not in words(at)
+    run(button.click())
+    assert "289" in words(at)
+    assert label not in [button.label for button in at.button]
+    assert "places the answer" in words(at)
+
+
+def test_what_the_network_sees_is_shown_at_the_place_that_was_clicked(visit: Open, session: InferenceSession) -> None:
+    def shown() -> list[str]:
+        return [image.proto.imgs[0].alt for image in at.main.image]
+
+    at = covering(visit)
+    view = crop(sample_picture(chosen(at).image))
+    best = session.classify(view).classes[0].index
+    about = (images.digest(view), Asked(best, Square(96, 32), "fc"))
+    at.session_state["covered"] = (about, (4, 1))
+    run(at)
+    clicked = texts.text("occlusion.covered_alt", "en", top=128, bottom=223, left=32, right=127)
+    assert clicked in shown()
+    run(at.slider(key="cover_size").set_value(92))
+    assert clicked not in shown()
+
+
+def test_where_covering_changes_nothing_the_page_says_so(visit: Open) -> None:
+    at = turn(send(visit(), ("grey.png", encoded(Image.new("RGB", (64, 64), (128, 128, 128))))), "occlusion")
+    assert any(re.fullmatch(r"Wherever the square is, .* stays the same: .*", said) for said in words(at).splitlines())
+    assert "costs most:" not in words(at)
+
+
+def test_the_unit_beside_the_maps_is_selected_everywhere(visit: Open, session: InferenceSession) -> None:
+    at = covering(visit, layer="conv2")
+    found = session.occlusion(crop(sample_picture(chosen(at).image)), 0, square=Square(96, 128))
+    label = texts.text("occlusion.to_unit", "en", unit=found.unit)
+    (button,) = (button for button in at.button if button.label == label)
+    run(button.click())
+    assert (chosen(at).layer, chosen(at).channel) == ("conv5", found.unit.channel)
+
+
+def test_rare_classes_are_told_with_more_digits() -> None:
+    assert [percent(p) for p in (1, 0.3737, 0.001, 0.00037, 0)] == ["100.0%", "37.4%", "0.1%", "0.037%", "0.000%"]
 
 
 def test_a_short_live_maximization_runs_to_its_end(visit: Open) -> None:

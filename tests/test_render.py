@@ -223,6 +223,40 @@ def test_beyond_the_outermost_centres_the_nearest_cell_goes_on() -> None:
     assert (placed[:, 208:] == placed[:, 208:209]).all()
 
 
+class Uneven:
+    """Cells whose last two are nearer to each other than the others, as where a square ends flush with the edge."""
+
+    def centre(self, cell: int) -> float:
+        return (20, 90, 160, 193)[cell]
+
+
+def test_uneven_cells_lie_at_their_centres_too() -> None:
+    values = RNG.normal(size=(4, 4)).astype(np.float32)
+    placed = render.place(values, Uneven())
+    at = [20, 90, 160, 193]
+    np.testing.assert_allclose(placed[np.ix_(at, at)], values, atol=1e-6)
+    assert placed[20, 55] == pytest.approx((values[0, 0] + values[0, 1]) / 2, abs=1e-6)
+    assert (placed[194:] == placed[193]).all()
+
+
+def test_what_is_not_known_is_light_grey() -> None:
+    values = np.array([[np.nan, 1.0], [3.0, np.nan]], np.float32)
+    shown = render.heat(values, limits=(1, 3))
+    assert shown[0, 0].tolist() == shown[1, 1].tolist() == [225, 225, 225]
+    assert (shown[[0, 1], [1, 0]] == render.colour(np.array([0.0, 1.0]))).all()
+
+
+def test_classes_have_colours_by_their_order_and_the_rest_share_one() -> None:
+    values = np.arange(10, 22).reshape(3, 4)
+    order = list(range(21, 9, -1))
+    shown = render.categorical(values, order)
+    assert shown.dtype == np.uint8
+    for value, pixel in zip(values.flat, shown.reshape(-1, 3), strict=True):
+        assert "#" + bytes(pixel.tolist()).hex() == render.category(order.index(value))
+    assert len({render.category(rank) for rank in range(12)}) == len(render.CATEGORIES) == 8
+    assert (render.categorical(values, [10])[0, 0] == render.categorical(values, range(10, 22))[0, 0]).all()
+
+
 # On the picture
 
 
@@ -233,6 +267,13 @@ def test_an_overlay_without_opacity_is_the_picture() -> None:
 def test_an_opaque_overlay_shows_the_map_where_it_is_strongest() -> None:
     shown = render.overlay(NOISE, np.ones((224, 224)), "inferno", opacity=1)
     assert (shown == render.colour(np.ones(1), "inferno")).all()
+
+
+def test_an_overlay_can_show_the_map_where_it_is_weakest() -> None:
+    fractions = np.tile(np.linspace(0, 1, 224, dtype=np.float32), (224, 1))
+    shown = render.overlay(NOISE, fractions, opacity=1, strength=1 - fractions)
+    assert (shown[:, 0] == render.colour(np.zeros(1))).all()
+    assert (shown[:, -1] == render.overlay(NOISE, np.zeros((224, 224)), opacity=1)[:, -1]).all()
 
 
 def test_under_a_zero_map_the_picture_keeps_its_hue_and_loses_half_of_its_colour() -> None:

@@ -19,6 +19,7 @@ from zfnet.arithmetic import as_csv
 from zfnet.cam import METHODS
 from zfnet.gallery import EMBEDDED_GALLERY
 from zfnet.geometry import LAYERS, NETWORKS, layer_table, total
+from zfnet.occlusion import Square
 
 Run = Callable[..., str]
 
@@ -211,6 +212,37 @@ def test_cam_without_classes_takes_the_most_probable(
     assert names(tmp_path) == {entry["file"], "result.json"}
 
 
+@pytest.mark.parametrize("head", ["fc", "gap"])
+def test_occlude_covers_as_the_session_does(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession, head: str
+) -> None:
+    square = Square(size=64, stride=70, fill="noise", seed=3)
+    settings = ("--size", 64, "--stride", 70, "--fill", "noise", "--seed", 3, "--head", head)
+    run("occlude", file, "--class", 281, *settings, "--out", tmp_path, "--npz")
+    told, held = result(tmp_path), arrays(tmp_path)
+    found = session.occlusion(view, 281, square=square, head=head)
+    assert (told["class"], told["head"], told["unit"]) == (281, head, str(found.unit))
+    assert told["square"] == asdict(square)
+    assert told["offsets"] == [0, 70, 140, 160]
+    assert tuple(told["whole"].values()) == found.whole
+    assert told["lowest"] == {"probability": float(found.probability.min()), "box": list(found.box(*found.lowest))}
+    assert [(label["class"], label["places"]) for label in told["labels"]] == list(found.labels)
+    assert told["labels"][0]["name"] == session.info.labels.name(found.whole[2])
+    assert set(told["files"].values()) | {"result.json", "arrays.npz"} == names(tmp_path)
+    assert set(held) == {"probability", "activation", "label"}
+    for name, array in held.items():
+        np.testing.assert_array_equal(array, getattr(found, name))
+
+
+def test_occlude_without_a_class_takes_the_most_probable(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    run("occlude", file, "--size", 96, "--stride", 128, "--out", tmp_path)
+    told = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert told["class"] == told["whole"]["label"] == session.classify(view).classes[0].index
+    assert not (tmp_path / "arrays.npz").exists()
+
+
 def test_maximize_makes_what_the_session_makes(run: Run, tmp_path: Path, session: InferenceSession) -> None:
     units, settings = ["conv1:3", "conv5:17", "fc8:281"], MaximizationSettings(steps=2, size=64, seed=5)
     run("maximize", *units, "--steps", 2, "--size", 64, "--seed", 5, "--out", tmp_path, "--npz")
@@ -279,6 +311,9 @@ def test_deconvnet_projects_the_same_cell_with_permuted_weights(
         ("deconvnet {picture} conv5:17@14,0 --out {out}", "got row 14, column 0"),
         ("deconvnet {picture} conv2:3 --randomise conv5 --out {out}", "down to one of conv2, conv1, got 'conv5'"),
         ("cam {picture} --classes 281 -1 --out {out}", "got -1"),
+        ("occlude {picture} --class 1000 --out {out}", "classes (0-999), got 1000"),
+        ("occlude {picture} --size 224 --out {out}", "1 to 223 pixels a side, got 224"),
+        ("occlude {picture} --stride 0 --out {out}", "at least 1 pixel, got 0"),
         ("maximize conv5:17 --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
         ("maximize conv5:17 --size 47 --out {out}", "size goes from 48 to 512, got 47"),
         ("maximize conv5:17 --seed -1 --out {out}", "got -1"),
@@ -316,6 +351,7 @@ def test_what_went_wrong_is_said_in_one_line(
         ("deconvnet x.png conv5:1 --whole-map --randomise conv4 --out y", "not allowed with argument"),
         ("cam x.png --methods magic --out y", "invalid choice: 'magic'"),
         ("cam x.png --layer fc6 --out y", "invalid choice: 'fc6'"),
+        ("occlude x.png --fill black --out y", "invalid choice: 'black'"),
         ("maximize conv5:1", "--out"),
         ("architecture --geometry vgg", "invalid choice: 'vgg'"),
         ("architecture --json --csv", "not allowed with argument"),

@@ -18,6 +18,7 @@ from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import TABLE, layer_table
 from zfnet.images import CROP_MODES
+from zfnet.occlusion import FILLS
 from zfnet.render import UNSIGNED
 from zfnet.stride import VERDICTS
 
@@ -35,6 +36,7 @@ VALUES = {
     "feature_maps.scale_*": SCALES,
     "feature_maps.order_*": ORDERS,
     "stride.verdict_*": VERDICTS,
+    "occlusion.fill_*": tuple(FILLS),
 }
 PROPER_NAMES = {"ZFNet Explorer", *texts.LANGUAGES.values()}
 # What is read in a call, by Streamlit's names and by our own: these arguments by name, and those by place.

@@ -45,6 +45,7 @@ from zfnet.geometry import (
 )
 from zfnet.images import CROP_MODES
 from zfnet.maximization import Maximization
+from zfnet.occlusion import FILLS, OcclusionMaps, Square
 from zfnet.similarity import rank_correlation
 
 _SIDE = 672
@@ -158,6 +159,23 @@ def cam(options: argparse.Namespace) -> None:
     )
 
 
+def occlude(options: argparse.Namespace) -> None:
+    """Cover a square of the picture everywhere: what a class, the strongest map of conv5 and the answer make of it."""
+    session, view, output = _session(options), _view(options), Output(options.out, options.npz)
+    index = options.class_index
+    if index is None:
+        index = session.classify(view, top=1, head=options.head).classes[0].index
+    square = Square(options.size, options.stride, options.fill, options.seed)
+    found = session.occlusion(
+        view,
+        index,
+        square=square,
+        head=options.head,
+        progress=lambda done, places, maps: _count("place", done, places),
+    )
+    output.close({"checkpoint": session.info.checkpoint_id} | _write_occlusion(output, found, session=session))
+
+
 def maximize(options: argparse.Namespace) -> None:
     """Synthesise what units or classes want to see."""
     output = Output(options.out, options.npz)
@@ -252,6 +270,37 @@ def _write_map(
         "layer": m.layer,
         "head": m.head,
         "maximum": float(m.values.max()),
+    }
+
+
+def _write_occlusion(output: Output, found: OcclusionMaps, *, session: InferenceSession) -> dict[str, Any]:
+    """Write the three maps, each coloured from its lowest value to its highest; return what is known about them."""
+    names, labels = session.info.labels, found.labels
+    drawn = {
+        name: (render.heat(values, limits=(float(values.min()), float(values.max()))), values)
+        for name, values in (("probability", found.probability), ("activation", found.activation))
+    }
+    drawn["label"] = (render.categorical(found.label, [index for index, _ in labels]), found.label)
+    whole, total, answer = found.whole
+    return {
+        "class": found.class_index,
+        "name": names.name(found.class_index),
+        "head": found.head,
+        "unit": str(found.unit),
+        "square": asdict(found.square),
+        "offsets": found.offsets,
+        "whole": {"probability": whole, "activation": total, "label": answer},
+        "lowest": {"probability": float(found.probability[found.lowest]), "box": found.box(*found.lowest)},
+        "labels": [
+            {
+                "class": index,
+                "name": names.name(index),
+                "places": count,
+                "colour": render.category(rank),
+            }
+            for rank, (index, count) in enumerate(labels)
+        ],
+        "files": {name: output.picture(name, *pair) for name, pair in drawn.items()},
     }
 
 
@@ -372,6 +421,13 @@ def _add_lenses(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")
     sub.add_argument("--head", choices=HEADS, default="fc")
     sub.add_argument("--centred", action="store_true", help="take the logit less the mean of all, as the pages do")
+    sub = command(occlude, picture=True, out=True)
+    sub.add_argument("--class", type=int, dest="class_index", metavar="N", help="by default the most probable one")
+    sub.add_argument("--size", type=int, default=Square().size, help="of the square, in pixels")
+    sub.add_argument("--stride", type=int, default=Square().stride, help="by how many pixels the square moves")
+    sub.add_argument("--fill", choices=FILLS, default=Square().fill, help="what is in the square")
+    sub.add_argument("--seed", type=int, default=0, help="of the noise")
+    sub.add_argument("--head", choices=HEADS, default="fc")
 
 
 def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -43,6 +43,10 @@ class Square:
     fill: str = "grey"
     seed: int = 0
 
+    def offsets(self, side: int = 224) -> tuple[int, ...]:
+        """Return the pixels at which the square begins on a picture of ``side``: every stride, and flush at the end."""
+        return tuple(dict.fromkeys([*range(0, side - self.size, self.stride), side - self.size]))
+
 
 @dataclass(frozen=True, slots=True)
 class OcclusionMaps:
@@ -62,6 +66,33 @@ class OcclusionMaps:
     activation: np.ndarray = field(repr=False)
     label: np.ndarray = field(repr=False)
     whole: tuple[float, float, int]
+
+    @property
+    def lowest(self) -> tuple[int, int]:
+        """Return the (row, column) of the place where the class is least probable."""
+        row, column = np.unravel_index(np.nanargmin(self.probability), self.probability.shape)
+        return int(row), int(column)
+
+    @property
+    def labels(self) -> tuple[tuple[int, int], ...]:
+        """Return every label with the number of its places: that of the whole picture, then the others by number."""
+        found = dict(zip(*(part.tolist() for part in np.unique(self.label, return_counts=True)), strict=True))
+        own = self.whole[2]
+        others = sorted((index for index in found if index != own), key=lambda index: (-found[index], index))
+        return ((own, found.get(own, 0)), *((index, found[index]) for index in others))
+
+    def span(self, cell: int) -> tuple[int, int]:
+        """Return the first and the last pixel that the square covers, along one axis."""
+        return self.offsets[cell], self.offsets[cell] + self.square.size - 1
+
+    def centre(self, cell: int) -> float:
+        """Return the pixel index at the middle of the square, along one axis."""
+        return self.offsets[cell] + (self.square.size - 1) / 2
+
+    def box(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """Return what the square covers as (top, left, bottom, right), half-open."""
+        (top, bottom), (left, right) = self.span(row), self.span(column)
+        return top, left, bottom + 1, right + 1
 
 
 # Called after each step with the number of places visited, that of all places, and what returns the maps so far.
@@ -109,7 +140,7 @@ def occlusion(
     """
     logits, side = trace.outputs[head_layer(trace, head)][0], model.config.input_size
     _check(model, class_index, square)
-    offsets = tuple(dict.fromkeys([*range(0, side - square.size, square.stride), side - square.size]))
+    offsets = square.offsets(side)
     conv5 = trace.activation("conv5")[0]
     channel = int(conv5.flatten(1).amax(1).argmax())
     shape = (len(offsets), len(offsets))
@@ -139,6 +170,21 @@ def occlusion(
         if progress:
             progress(start + len(batch), len(places), so_far)
     return so_far()
+
+
+def covered(trace: Trace, square: Square, place: tuple[int, int], normalise: Normalise) -> Tensor:
+    """Return a traced picture with the square on it, (1, 3, H, W) in normalised values.
+
+    Args:
+        trace: of one picture.
+        square: what covers the picture; of a size and a fill that exist.
+        place: the pixel at which the square begins, down and across.
+        normalise: from colours in [0, 1] to what the network reads.
+    """
+    picture, (top, left) = trace.input.clone(), place
+    inside = (..., slice(top, top + square.size), slice(left, left + square.size))
+    picture[inside] = FILLS[square.fill](trace.input, square, normalise)[inside]
+    return picture
 
 
 def _answer(model: ZFNet, trace: Trace, patches: Patches, *, head: str, channel: int) -> tuple[Tensor, Tensor]:

@@ -8,12 +8,13 @@ that does not say so.
 import io
 from collections.abc import Sequence
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from zfnet.errors import SelectionError
-from zfnet.geometry import LayerRow, ReceptiveField
+from zfnet.geometry import LayerRow
 
 # Anchors, dark to light and evenly spaced, of viridis and inferno by Smith, van der Walt and Firing (CC0), of a plain
 # grey scale, of a blue-white-red scale with equal lightness on both sides of its neutral middle, and of a
@@ -26,6 +27,10 @@ COLORMAPS: dict[str, tuple[str, ...]] = {
     "weights": ("543005", "9a6a1f", "dfc27d", "f7f7f7", "80cdc1", "248b83", "003c30"),
 }
 UNSIGNED = ("viridis", "inferno", "grey")
+# For classes, by frequency: the colours of Okabe and Ito, which the colour-blind tell apart, without their black; the
+# last one is for all further classes.
+CATEGORIES = ("e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "cc79a7", "999999")
+_UNKNOWN = 225
 _BOX_COLOURS = ((255, 255, 255), (214, 39, 40))
 _BLOCKS = {"convolution": "#3b528b", "pooling": "#9fb3d1", "fully connected": "#21918c"}
 _MARKED = "#e4572e"
@@ -36,6 +41,13 @@ _NAMED_WIDTH = 800
 # scale for all, so that two networks can be compared.
 _TALLEST, _WIDEST = 112, 100.2
 _FULL_COLOUR = 0.995
+
+
+class Centred(Protocol):
+    """What has cells in a row on the picture: a layer by its receptive fields, a square that visits places."""
+
+    def centre(self, cell: int) -> float:
+        """Return the pixel index at the middle of a cell, along one axis."""
 
 
 def normalise(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -75,9 +87,26 @@ def palette(colormap: str) -> np.ndarray:
 
 
 def heat(values: np.ndarray, colormap: str = "viridis", limits: tuple[float, float] | None = None) -> np.ndarray:
-    """Colour a map (H, W) from ``limits``, by default 0 to its maximum, as uint8 (H, W, 3)."""
+    """Colour a map (H, W) from ``limits``, by default 0 to its maximum, as uint8 (H, W, 3); NaN becomes light grey."""
     low, high = limits or (0.0, float(values.max()))
-    return colour(normalise(values, low, high), colormap)
+    unknown = np.isnan(values)
+    drawn = colour(normalise(np.where(unknown, low, values), low, high), colormap)
+    drawn[unknown] = _UNKNOWN
+    return drawn
+
+
+def category(rank: int) -> str:
+    """Return the colour of the class at a place in an order, such as ``"#e69f00"``."""
+    return "#" + CATEGORIES[min(rank, len(CATEGORIES) - 1)]
+
+
+def categorical(values: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    """Colour a map of classes (H, W) as uint8 (H, W, 3): each of ``order`` by its place in ``CATEGORIES``."""
+    table = np.array([tuple(bytes.fromhex(c)) for c in CATEGORIES], np.uint8)
+    drawn = np.full((*values.shape, 3), table[-1])
+    for index, value in zip(order, table[:-1], strict=False):
+        drawn[values == index] = value
+    return drawn
 
 
 def signed_heat(values: np.ndarray, limit: float | None = None, colormap: str = "diverging") -> np.ndarray:
@@ -139,8 +168,8 @@ def mosaic(tiles: Sequence[np.ndarray], columns: int, gap: int = 2, background: 
     return sheet
 
 
-def place(values: np.ndarray, field: ReceptiveField, size: int = 224) -> np.ndarray:
-    """Lay a map (H, W) on the picture by the centres of its cells' receptive fields, bilinear between.
+def place(values: np.ndarray, field: Centred, size: int = 224) -> np.ndarray:
+    """Lay a map (H, W) on the picture by the centres of its cells, such as receptive fields, bilinear between.
 
     Beyond the outermost centres the nearest cell's value goes on. Returns float32 (size, size).
     """
@@ -150,7 +179,14 @@ def place(values: np.ndarray, field: ReceptiveField, size: int = 224) -> np.ndar
     return _between(vertical.T, columns).T
 
 
-def overlay(view: np.ndarray, fractions: np.ndarray, colormap: str = "viridis", opacity: float = 0.6) -> np.ndarray:
+def overlay(
+    view: np.ndarray,
+    fractions: np.ndarray,
+    colormap: str = "viridis",
+    opacity: float = 0.6,
+    *,
+    strength: np.ndarray | None = None,
+) -> np.ndarray:
     """Lay a map over a picture: what is low stays see-through, the picture beneath loses its colour.
 
     Args:
@@ -158,10 +194,11 @@ def overlay(view: np.ndarray, fractions: np.ndarray, colormap: str = "viridis", 
         fractions: the map, in [0, 1], (H, W).
         colormap: the colours of the map.
         opacity: of the strongest spot, in [0, 1]; 0 gives the picture untouched.
+        strength: what stays see-through where it is low, in [0, 1], (H, W); by default the map itself.
     """
     grey = np.asarray(Image.fromarray(view).convert("L"), np.float32)[..., None]
     faded = view * (1 - opacity) + (0.5 * view + 0.5 * grey) * opacity
-    alpha = (fractions * opacity)[..., None]
+    alpha = ((fractions if strength is None else strength) * opacity)[..., None]
     return (faded * (1 - alpha) + colour(fractions, colormap) * alpha).round().astype(np.uint8)
 
 

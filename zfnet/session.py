@@ -32,7 +32,7 @@ from zfnet import stride as stride_
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
-from zfnet.images import as_view, digest, to_tensor
+from zfnet.images import as_view, digest, to_pixels, to_tensor
 from zfnet.labels import Labels
 from zfnet.model import Trace
 from zfnet.sharing import Cancel, Places, Store
@@ -372,6 +372,23 @@ class InferenceSession:
             progress=progress,
             cancel=cancel,
         )
+
+    def covered(
+        self,
+        picture: Image.Image,
+        place: tuple[int, int],
+        *,
+        square: occlusion_.Square | None = None,
+        cancel: Cancel | None = None,
+    ) -> np.ndarray:
+        """Return what the network sees with the square at a place, uint8 (224, 224, 3).
+
+        See :func:`zfnet.occlusion.covered`.
+        """
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            tensor = occlusion_.covered(trace, square or occlusion_.Square(), place, self._normalise)
+        return to_pixels(tensor, self._mean, self._std)
 
     def maximize(
         self,

@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("../feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
         st.Page("../deconvnet.py", title=t("deconvnet.title"), url_path="deconvnet"),
         st.Page("../gradcam.py", title=t("gradcam.title"), url_path="gradcam"),
+        st.Page("../occlusion.py", title=t("occlusion.title"), url_path="occlusion"),
         st.Page("../maximization.py", title=t("maximization.title"), url_path="maximization"),
     ],
     position="top",

@@ -1,13 +1,13 @@
-"""A map that tells the value under the pointer, beside the picture in which that cell's receptive field is framed."""
+"""A map that tells the value under the pointer, beside the picture in which that cell's place is framed."""
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import streamlit as st
 
 from pages.shared.clickable import data_url
-from zfnet.geometry import ReceptiveField
 
 _HTML = """<output aria-live="polite"></output><div class="panes"></div>"""
 
@@ -15,6 +15,13 @@ _CSS = """
 .panes { display: flex; flex-wrap: wrap; gap: 12px; }
 figure { flex: 1 1 200px; margin: 0; max-width: 448px; }
 figcaption { font-size: 0.8rem; opacity: 0.75; margin-top: 4px; }
+.scale { display: flex; align-items: center; gap: 6px; margin-top: 6px; font-size: 0.8rem; line-height: 1;
+  font-variant-numeric: tabular-nums; }
+.scale img { flex: 1; min-width: 0; height: 8px; }
+ul { list-style: none; margin: 4px 0 0; padding: 0; font-size: 0.8rem; }
+li { display: flex; gap: 6px; align-items: baseline; }
+li i { flex: none; width: 10px; height: 10px; border-radius: 2px; }
+[hidden] { display: none !important; }
 .pane { position: relative; line-height: 0; cursor: crosshair; touch-action: manipulation; overflow: hidden; }
 .pane:focus-visible { outline: 3px solid var(--st-link-color); outline-offset: 1px; }
 img { width: 100%; border-radius: 3px; }
@@ -27,28 +34,31 @@ output { display: block; min-height: 1.5em; margin-bottom: 4px; font-size: 0.9re
 """
 
 # One cell is under the pointer or reached by the arrow keys, another may be kept by a click. Both are marked in every
-# pane: in a map as the cell itself, in a picture as its receptive field.
+# pane: in a map as the cell itself, in a picture as what it covers there.
 _JS = """
 export default function ({ parentElement, data, setTriggerValue }) {
   const box = parentElement.querySelector(".panes"), said = parentElement.querySelector("output");
-  const [rows, columns] = data.shape, field = data.field;
+  const [rows, columns] = data.shape;
   const bytes = Uint8Array.from(atob(data.values), (c) => c.charCodeAt(0));
   const values = new Float32Array(bytes.buffer);
   const clamp = (x, end) => Math.min(Math.max(x, 0), end - 1);
-  const span = (cell) => [field.start + cell * field.jump, field.start + cell * field.jump + field.size]
-    .map((x) => Math.min(Math.max(x, 0), data.side));
+  const span = (cell) => [data.spans[cell][0], data.spans[cell][1] + 1].map((x) => Math.min(Math.max(x, 0), data.side));
+  const middles = data.spans.map(([first, last]) => (first + last) / 2);
   const place = ([row, column], seen) => {
     const [t, b] = seen ? span(row) : [row, row + 1], [l, r] = seen ? span(column) : [column, column + 1];
     const [h, w] = seen ? [data.side, data.side] : [rows, columns];
     return { top: t / h, left: l / w, height: (b - t) / h, width: (r - l) / w };
   };
-  const nearest = (fraction, cells, seen) => seen
-    ? clamp(Math.round((fraction * data.side - 0.5 - field.start - (field.size - 1) / 2) / field.jump), cells)
-    : clamp(Math.floor(fraction * cells), cells);
+  const nearest = (fraction, cells, seen) => {
+    if (!seen) return clamp(Math.floor(fraction * cells), cells);
+    const away = middles.slice(0, cells).map((middle) => Math.abs(middle - (fraction * data.side - 0.5)));
+    return away.indexOf(Math.min(...away));
+  };
   const value = ([row, column]) => values[row * columns + column].toFixed(data.digits).replace("-", "\u2212");
   const tell = (cell) => {
     const [row, column] = cell, [top, bottom] = span(row), [left, right] = span(column);
     const known = { row, column, value: value(cell), top, left, bottom: bottom - 1, right: right - 1 };
+    for (const [name, words] of Object.entries(data.words)) known[name] = words[row * columns + column];
     return data.told.replace(/\\{(\\w+)\\}/g, (_, name) => known[name]);
   };
   const mark = (name, cell) => panes.forEach(({ pane, seen }) => {
@@ -79,7 +89,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   while (box.children.length < data.panes.length) {
     const figure = document.createElement("figure");
     figure.innerHTML = `<div class="pane" tabindex="0" role="group"><img><div class="mark kept" hidden></div>
-      <div class="mark pointed" hidden></div><div class="tip" hidden></div></div><figcaption></figcaption>`;
+      <div class="mark pointed" hidden></div><div class="tip" hidden></div></div>
+      <div class="scale"><span></span><img alt=""><span></span></div><figcaption></figcaption><ul></ul>`;
     box.append(figure);
   }
   const panes = data.panes.map((given, i) => {
@@ -89,6 +100,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
     image.style.imageRendering = given.smooth ? "auto" : "pixelated";
     pane.setAttribute("aria-label", data.help);
     figure.querySelector("figcaption").textContent = given.caption;
+    const scale = figure.querySelector(".scale");
+    scale.hidden = !given.scale;
+    if (given.scale) {
+      scale.querySelector("img").src = given.scale.src;
+      [...scale.querySelectorAll("span")].forEach((end, j) => { end.textContent = given.scale.ends[j]; });
+    }
+    figure.querySelector("ul").replaceChildren(...given.legend.map(([colour, name]) => {
+      const item = document.createElement("li"), swatch = document.createElement("i");
+      swatch.style.background = colour;
+      item.append(swatch, name);
+      return item;
+    }));
     const under = (event) => {
       const frame = pane.getBoundingClientRect();
       return [nearest((event.clientY - frame.top) / frame.height, rows, given.seen),
@@ -117,24 +140,45 @@ export default function ({ parentElement, data, setTriggerValue }) {
 _component = st.components.v2.component("zfnet.probe", html=_HTML, css=_CSS, js=_JS)
 
 
-def pane(png: bytes, alt: str, caption: str, *, seen: bool, smooth: bool = False) -> dict[str, object]:
+class Spread(Protocol):
+    """What has cells in a row on the picture: a layer by its receptive fields, a square that visits places."""
+
+    def span(self, cell: int) -> tuple[int, int]:
+        """Return the first and the last pixel of a cell, along one axis."""
+
+
+def pane(
+    png: bytes,
+    alt: str,
+    caption: str,
+    *,
+    seen: bool,
+    smooth: bool = False,
+    scale: tuple[bytes, str, str] | None = None,
+    legend: Sequence[tuple[str, str]] = (),
+) -> dict[str, object]:
     """Return one picture of a probe.
 
     Args:
         png: the picture.
         alt: what it shows.
         caption: what stands below it.
-        seen: whether it is what the network sees, in which receptive fields are framed; else it is the map itself.
+        seen: whether it is what the network sees, in which cells are framed by what they cover; else it is the map
+            itself.
         smooth: enlarge it smoothly, as a photograph; else by repeating pixels.
+        scale: a colour bar, and what stands at its left and at its right end.
+        legend: colours, each with what it means.
     """
-    return {"src": data_url(png), "alt": alt, "caption": caption, "seen": seen, "smooth": smooth}
+    bar = scale and {"src": data_url(scale[0]), "ends": scale[1:]}
+    shown = {"src": data_url(png), "alt": alt, "caption": caption, "seen": seen, "smooth": smooth}
+    return shown | {"scale": bar, "legend": list(legend)}
 
 
 def probe(
     values: np.ndarray,
     panes: Sequence[Mapping[str, object]],
     *,
-    field: ReceptiveField,
+    field: Spread,
     side: int,
     told: str,
     help: str,
@@ -142,21 +186,23 @@ def probe(
     on_click: Callable[[tuple[int, int]], None],
     kept: tuple[int, int] | None = None,
     digits: int = 4,
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Show pictures of one map in which a cell is pointed at, and chosen by a click or by Enter.
 
     Args:
         values: the map, float32 (H, W).
         panes: what ``pane`` returns.
-        field: the receptive field of the map's layer.
+        field: where the cells lie in that picture, along both axes.
         side: of the picture that the network sees, in pixels.
-        told: what is said about a cell; ``{row}``, ``{column}``, ``{value}``, and the first and last pixels that it
-            sees, ``{top}``, ``{bottom}``, ``{left}``, ``{right}``.
+        told: what is said about a cell; ``{row}``, ``{column}``, ``{value}``, the first and last pixels that it covers,
+            ``{top}``, ``{bottom}``, ``{left}``, ``{right}``, and the names of ``words``.
         help: how to use it, read by screen readers.
         key: the widget's key.
         on_click: called with the (row, column) of the chosen cell, before the page runs again.
         kept: the cell that stays marked.
         digits: of a value, after the point.
+        words: what else is known about each cell, in row order.
     """
 
     def clicked() -> None:
@@ -168,11 +214,12 @@ def probe(
         "values": base64.b64encode(values.astype("<f4").tobytes()).decode(),
         "shape": values.shape,
         "panes": list(panes),
-        "field": {"start": field.start, "jump": field.jump, "size": field.size},
+        "spans": [field.span(cell) for cell in range(max(values.shape))],
         "side": side,
         "told": told,
         "help": help,
         "kept": kept,
         "digits": digits,
+        "words": words or {},
     }
     _component(key=key, data=data, on_click_change=clicked)

@@ -1,0 +1,72 @@
+"""What the network loses when a square covers part of the picture: figure 7 of the paper, live."""
+
+import streamlit as st
+
+from pages.shared import occlusions, results
+from pages.shared.state import select, selection, t
+from pages.shared.widgets import choose, choose_class, choose_head, class_index, reading
+from zfnet.occlusion import FILLS, Square
+
+# Up to so many places, a second or less on an idle machine, the maps appear without being asked for.
+AT_ONCE = 200
+STRIDES = (8, 16, 32)
+
+st.markdown(t("occlusion.what"))
+choose_class(t("occlusion.top_five"))
+who, cover, extent, step = st.columns([2.2, 3.4, 2, 1.8], gap="medium")
+with who:
+    choose_head()
+with cover:
+    fill = st.segmented_control(
+        t("occlusion.fill"),
+        options=list(FILLS),
+        format_func=lambda name: t(f"occlusion.fill_{name}"),
+        default="grey",
+        required=True,
+        key="cover_fill",
+        persist_state="session",
+    )
+    if fill == "noise":
+        choose(st.number_input, "seed", t("maximization.seed"), min_value=0, max_value=2**31 - 1)
+with extent:
+    size = st.slider(t("occlusion.size"), 16, 96, Square().size, 4, key="cover_size", persist_state="session")
+with step:
+    stride = st.segmented_control(
+        t("occlusion.stride"),
+        options=STRIDES,
+        default=Square().stride,
+        required=True,
+        key="cover_stride",
+        persist_state="session",
+    )
+square = Square(size, stride, fill, selection().seed if fill == "noise" else 0)
+asked = occlusions.Asked(class_index(), square, selection().head)
+places, usual = (len(one.offsets()) ** 2 for one in (square, Square()))
+
+seen, said = st.columns([1, 2.4], gap="medium")
+# Always there, so that nothing below jumps when the page runs again.
+picture, question = seen.empty(), said.empty()
+found = occlusions.kept(asked)
+if not found:
+    with question.container():
+        if places > AT_ONCE:
+            st.markdown(t("occlusion.many", places=places, times=places / usual))
+        run = places <= AT_ONCE or st.button(
+            t("occlusion.run", places=places), type="primary", icon=":material/play_arrow:"
+        )
+        if run:
+            found = occlusions.visit(asked, picture, st.empty())
+    if found:
+        question.empty()
+if found:
+    with seen:
+        occlusions.show_covered(found)
+    with said:
+        occlusions.sum_up(found)
+        st.button(
+            t("occlusion.to_unit", unit=found.unit),
+            on_click=select,
+            kwargs={"layer": found.unit.layer, "channel": found.unit.channel},
+        )
+    occlusions.show_maps(found, results.Look(colormap=selection().colormap))
+reading("occlusion")

@@ -1,0 +1,248 @@
+"""Occlusion maps: computed live, kept for everybody, shown with what each place says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.shared import results
+from pages.shared.probe import pane, probe
+from pages.shared.results import Look, cached
+from pages.shared.state import selection, t, view
+from pages.shared.widgets import class_name, every, picture, pixels
+from zfnet import InferenceSession, render
+from zfnet.images import digest
+from zfnet.occlusion import OcclusionMaps, Square
+
+# Often enough to see it grow; each preview is sent to the browser.
+_PREVIEW_SECONDS = 0.4
+# Values that differ by less than this share are the same, up to rounding.
+_SAME = 1e-3
+# What is worth a sentence when covering raises the probability.
+_RAISED = 0.01
+_OPACITY = 0.85
+# Below this a probability is told with more digits.
+_RARE = 0.001
+_TOLD = ("top", "bottom", "left", "right", "probability", "change", "activation", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the maps are about, besides the picture: a class, what covers the picture, which classifier answers."""
+
+    class_index: int
+    square: Square
+    head: str
+
+
+class _Missing(Exception):
+    """These maps have not been computed yet."""
+
+
+@cached
+def _keep(
+    session: InferenceSession, view: Image.Image, asked: Asked, _found: OcclusionMaps | None = None
+) -> OcclusionMaps:
+    """Keep the maps that are handed in, which are not part of the key; without them, return those that are kept.
+
+    A preview cannot be drawn from within a cached function, so the maps are computed outside. What raises is not
+    cached.
+    """
+    if _found is None:
+        raise _Missing
+    return _found
+
+
+def kept(asked: Asked) -> OcclusionMaps | None:
+    """Return the maps if anybody has had them computed."""
+    try:
+        return _keep(results.session(), view(), asked)
+    except _Missing:
+        return None
+
+
+def visit(asked: Asked, place: DeltaGenerator, line: DeltaGenerator) -> OcclusionMaps:
+    """Compute the maps, showing meanwhile how they grow in one place and how far they are in another.
+
+    Any click ends it: the page then runs anew.
+    """
+    alt, due = t("occlusion.preview_alt", name=class_name(asked.class_index)), every(_PREVIEW_SECONDS)
+    colormap = selection().colormap
+
+    def show(done: int, places: int, maps: Callable[[], OcclusionMaps]) -> None:
+        line.progress(done / places, t("occlusion.progress", done=done, places=places))
+        if due():
+            values = maps().probability
+            limits = float(np.nanmin(values)), float(np.nanmax(values))
+            pixels(place, render.enlarge(render.heat(values, colormap, limits), results.SIDE), alt)
+
+    line.progress(0.0, t("occlusion.progress", done=0, places=len(asked.square.offsets()) ** 2))
+    found = results.session().occlusion(
+        view(),
+        asked.class_index,
+        square=asked.square,
+        head=asked.head,
+        progress=show,
+        cancel=results.abandoned,
+    )
+    place.empty()
+    return _keep(results.session(), view(), asked, _found=found)
+
+
+def show_covered(maps: OcclusionMaps) -> None:
+    """Show what the network sees where covering costs most, or at the place that was clicked."""
+    clicked = _clicked(maps)
+    row, column = clicked or maps.lowest
+    box, value = maps.box(row, column), percent(maps.probability[row, column])
+    covered = results.session().covered(view(), box[:2], square=maps.square, cancel=results.abandoned)
+    picture(
+        render.encode_png(render.enlarge(render.draw_box(covered, box), results.SIDE)),
+        t("occlusion.covered_alt", **_sides(maps, row, column)),
+        t("occlusion.covered_clicked" if clicked else "occlusion.covered_lowest", value=value),
+    )
+
+
+def sum_up(maps: OcclusionMaps) -> None:
+    """Say in sentences what covering does to the class, and to the answer."""
+    values, (whole, _, answer) = maps.probability, maps.whole
+    low, high = float(values.min()), float(values.max())
+    known = {"name": class_name(maps.class_index), "whole": percent(whole), "low": percent(low), "high": percent(high)}
+    if _flat(values, whole):
+        st.markdown(t("occlusion.flat", **known))
+    elif low < whole:
+        st.markdown(t("occlusion.falls", **known, **_sides(maps, *maps.lowest)))
+    else:
+        st.markdown(t("occlusion.never_falls", **known))
+    if high >= whole + _RAISED:
+        row, column = np.unravel_index(values.argmax(), values.shape)
+        st.markdown(t("occlusion.rises", **known, **_sides(maps, int(row), int(column))))
+    lost = values.size - maps.labels[0][1]
+    said = {"answer": class_name(answer), "places": values.size}
+    st.markdown(t("occlusion.changes", count=lost, **said) if lost else t("occlusion.stays", **said))
+
+
+def show_maps(maps: OcclusionMaps, look: Look) -> None:
+    """Show the maps, to be pointed at and clicked: probability, on the picture and alone, activation, and label."""
+    name, (whole, total, answer) = class_name(maps.class_index), maps.whole
+    ends = _ends(maps.probability, whole)
+    placed = render.normalise(render.place(maps.probability, maps), *ends)
+    # Low values are what is looked for: they cover the picture, high ones leave it as it is.
+    on_picture = render.overlay(np.asarray(view()), placed, look.colormap, _OPACITY, strength=1 - placed)
+    bar = results.colour_bar(look.colormap)
+    rarest, likeliest = map(percent, _range(maps.probability, whole))
+    weakest, strongest = (f"{value:.1f}" for value in _range(maps.activation, total))
+    likely, strong = (bar, rarest, likeliest), (bar, weakest, strongest)
+    of = {"name": name, "whole": percent(whole)}
+    unit = {"unit": str(maps.unit), "whole": total}
+    panes = [
+        pane(
+            results.large(on_picture),
+            t("occlusion.overlay_alt", **of),
+            t("occlusion.overlay_caption", **of),
+            seen=True,
+            smooth=True,
+            scale=likely,
+        ),
+        pane(
+            render.encode_png(render.heat(maps.probability, look.colormap, ends)),
+            t("occlusion.probability_alt", **of),
+            t("occlusion.probability_caption", **of),
+            seen=False,
+            scale=likely,
+        ),
+        pane(
+            render.encode_png(render.heat(maps.activation, look.colormap, _ends(maps.activation, total))),
+            t("occlusion.activation_alt", **unit),
+            t("occlusion.activation_caption", **unit),
+            seen=False,
+            scale=strong,
+        ),
+        pane(
+            render.encode_png(render.categorical(maps.label, [index for index, _ in maps.labels])),
+            t("occlusion.label_alt", answer=class_name(answer)),
+            t("occlusion.label_caption"),
+            seen=False,
+            legend=_legend(maps),
+        ),
+    ]
+
+    def click(cell: tuple[int, int]) -> None:
+        """Keep a place; a second click lets go of it."""
+        st.session_state.covered = None if cell == _clicked(maps) else (_about(maps), cell)
+
+    probe(
+        maps.probability,
+        panes,
+        field=maps,
+        side=results.session().info.config.input_size,
+        told=t("occlusion.told", unit=maps.unit, **{key: f"{{{key}}}" for key in _TOLD}),
+        help=t("occlusion.help"),
+        key="occlusion",
+        on_click=click,
+        kept=_clicked(maps),
+        words={
+            "probability": [percent(value) for value in maps.probability.flat],
+            "change": [_points(value - whole) for value in maps.probability.flat],
+            "activation": [f"{value:.1f}" for value in maps.activation.flat],
+            "label": [class_name(index) for index in maps.label.flat],
+        },
+    )
+
+
+def percent(share: float) -> str:
+    """Return a probability in words: with more digits where it is small."""
+    return f"{share:.1%}" if share >= _RARE else f"{share:.3%}"
+
+
+def _points(change: float) -> str:
+    return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= _RARE / 2 else "±0.0"
+
+
+def _clicked(maps: OcclusionMaps) -> tuple[int, int] | None:
+    """Return the place that was clicked in these maps."""
+    about, cell = st.session_state.get("covered") or (None, None)
+    return cell if about == _about(maps) else None
+
+
+def _about(maps: OcclusionMaps) -> tuple[str, Asked]:
+    """Return what tells these maps from all others."""
+    return digest(view()), Asked(maps.class_index, maps.square, maps.head)
+
+
+def _sides(maps: OcclusionMaps, row: int, column: int) -> dict[str, int]:
+    """Return the first and the last row and column that the square covers."""
+    (top, bottom), (left, right) = maps.span(row), maps.span(column)
+    return {"top": top, "bottom": bottom, "left": left, "right": right}
+
+
+def _range(values: np.ndarray, whole: float) -> tuple[float, float]:
+    """Return the smallest and the largest value, that without the square included."""
+    return min(float(values.min()), whole), max(float(values.max()), whole)
+
+
+def _flat(values: np.ndarray, whole: float) -> bool:
+    low, high = _range(values, whole)
+    return high - low <= _SAME * abs(whole)
+
+
+def _ends(values: np.ndarray, whole: float) -> tuple[float, float]:
+    """Return where the colours of a map begin and end. Where nothing changes anything, all is as bright as can be."""
+    low, high = _range(values, whole)
+    return (low - 1, low) if _flat(values, whole) else (low, high)
+
+
+def _legend(maps: OcclusionMaps) -> list[tuple[str, str]]:
+    """Return the colours of the labels with names and counts; the last one stands for all that have none."""
+    most = len(render.CATEGORIES) - 1
+    named, others = maps.labels[:most], maps.labels[most:]
+    entries = [
+        (render.category(rank), t("occlusion.legend", name=class_name(index), count=count))
+        for rank, (index, count) in enumerate(named)
+    ]
+    if others:
+        count = sum(count for _, count in others)
+        entries.append((render.category(len(named)), t("occlusion.legend_others", classes=len(others), count=count)))
+    return entries
