@@ -24,7 +24,7 @@ def choose_start() -> None:
         if to in ("nine", "map"):
             select(start=to)
         else:
-            strongest = projections.projection(backend, current, Unit(chosen.layer, chosen.channel)).position
+            strongest = results.field(backend, current, Unit(chosen.layer, chosen.channel)).position
             select(start="cell", channel=chosen.channel, position=strongest if to == "position" else None)
 
     at_cell = "strongest" if chosen.position is None else "position"
@@ -63,7 +63,10 @@ def nine() -> None:
 
 def one(whole_map: bool) -> None:
     """Show one projection, what the unit looked at at the same scale, and the way from the one to the other."""
-    found = projections.projection(backend, current, chosen, whole_map=whole_map)
+    # With its cell from here on: everything below is then about one and the same unit, and computed once.
+    position = None if whole_map else results.field(backend, current, chosen).position
+    at = Unit(chosen.layer, chosen.channel, position)
+    found = projections.projection(backend, current, at, whole_map=whole_map)
     where, seen = st.columns([1, 2], gap="medium")
     with where:
         unit_map(chosen, look, None if whole_map else found.position)
@@ -83,7 +86,7 @@ def one(whole_map: bool) -> None:
             return
         row, column = found.position or (0, 0)
         st.markdown(t("deconvnet.seed", unit=channel, row=row, column=column, activation=found.activation))
-        down = projections.descent(backend, current, Unit(chosen.layer, chosen.channel, found.position))
+        down = projections.descent(backend, current, at)
         st.subheader(t("deconvnet.way"), anchor=False)
         count = down.stages[0].shape[0]
         start = {"seed": results.number(down.seed), "count": count, "rms": down.seed / count**0.5}
@@ -91,7 +94,6 @@ def one(whole_map: bool) -> None:
         figures([thumbnail(stage) for stage in down.stages])
     if down.switches:
         switches(down)
-    at = Unit(chosen.layer, chosen.channel, found.position)
     sanity.show_overwriting(at)
     rules(at, found)
     sanity.show_permuted_projections(at)

@@ -32,8 +32,8 @@ with maps:
 with deconvnet:
     st.page_link("../deconvnet.py", label=t("deconvnet.title"), icon=":material/undo:")
     if chosen.layer in SPATIAL:
-        projected = projections.projection(backend, current, chosen)
-        picture(projected.tile, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
+        projected = projections.tile(backend, current, chosen)
+        picture(projected, t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen))
     else:
         st.info(t("deconvnet.no_map", layer=chosen.layer))
 

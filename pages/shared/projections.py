@@ -1,29 +1,29 @@
 """Projections as pictures, cached: of one unit, of nine, every stage of the way down, and by other rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from pages.shared.results import SIDE, abandoned, cached, large
+from pages.shared.results import abandoned, cached, large
 from zfnet import InferenceSession, Unit, render
+from zfnet.deconvnet import Projection
 from zfnet.descent import Stage
 from zfnet.geometry import ReceptiveField, receptive_field, shapes
 
 PAIR = 140
+# Three pictures stand beside each other: a receptive field of 139 pixels is doubled.
+SIDE = 336
+_WHOLE = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionPictures:
-    """One projection: the input patch and the projected patch at one scale.
-
-    ``tile`` is the projected patch made square by what lies beside it. Colours are full at ± ``limit``.
-    """
+    """One projection: the input patch and the projected patch at one scale. Colours are full at ± ``limit``."""
 
     position: tuple[int, int] | None
     activation: float
     box: tuple[int, int, int, int]
-    tile: bytes
     input_patch: bytes
     patch: bytes
     limit: float
@@ -74,23 +74,38 @@ class WayDown:
 
 
 @cached
-def projection(
-    session: InferenceSession, view: Image.Image, unit: Unit, *, whole_map: bool = False
-) -> ProjectionPictures:
-    """Project one unit and cut out what it looked at."""
+def projected(session: InferenceSession, view: Image.Image, unit: Unit, *, whole_map: bool) -> Projection:
+    """Project one unit; ``pixels`` are those of its box alone, of the whole picture for a silent unit."""
     (found,) = session.deconvnet(view, [unit], whole_map=whole_map, cancel=abandoned)
-    pixels = np.asarray(view)
-    shown, limit = render.projection(found.pixels, found.box)
-    top, left, bottom, right = found.box if found.activation > 0 else (0, 0, *pixels.shape[:2])
+    return replace(found, pixels=cut(found.pixels, found.box))
+
+
+def cut(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Cut out a box (top, left, bottom, right); an empty one means the whole picture."""
+    top, left, bottom, right = box
+    return pixels[top:bottom, left:right].copy() if bottom > top else pixels
+
+
+@cached
+def projection(session: InferenceSession, view: Image.Image, unit: Unit, *, whole_map: bool) -> ProjectionPictures:
+    """Show one projection and what the unit looked at."""
+    found = projected(session, view, unit, whole_map=whole_map)
+    shown, limit = render.projection(found.pixels, _WHOLE)
     return ProjectionPictures(
         position=found.position,
         activation=found.activation,
         box=found.box,
-        tile=large(_square(shown, found.box)),
-        input_patch=large(pixels[top:bottom, left:right]),
-        patch=large(shown[top:bottom, left:right]),
+        input_patch=large(cut(np.asarray(view), found.box), SIDE),
+        patch=large(shown, SIDE),
         limit=limit,
     )
+
+
+@cached
+def tile(session: InferenceSession, view: Image.Image, unit: Unit) -> bytes:
+    """Show one projection, made square by what lies beside it."""
+    (found,) = session.deconvnet(view, [unit], cancel=abandoned)
+    return large(_square(render.projection(found.pixels, found.box)[0], found.box), SIDE)
 
 
 @cached
@@ -117,8 +132,7 @@ def saliency(session: InferenceSession, view: Image.Image, unit: Unit, method: s
     size = session.info.config.input_size
     box = receptive_field(session.info.config, unit.layer).box(*(unit.position or (0, 0)), size)
     shown, limit = render.projection(found.pixels, box)
-    top, left, bottom, right = box
-    return large(shown[top:bottom, left:right]), limit
+    return large(cut(shown, box), SIDE), limit
 
 
 @cached

@@ -269,6 +269,6 @@ def premade(session: InferenceSession, unit: Unit) -> Premade | None:
 _gallery = cache(read_gallery)
 
 
-def large(pixels: np.ndarray) -> bytes:
+def large(pixels: np.ndarray, side: int = SIDE) -> bytes:
     """Return a picture enlarged by repeating pixels, as PNG."""
-    return render.encode_png(render.enlarge(pixels, SIDE))
+    return render.encode_png(render.enlarge(pixels, side))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pages.shared import results
 from pages.shared.figures import Figure, figures
+from pages.shared.projections import SIDE, cut, projected, projection
 from pages.shared.results import abandoned, cached, large
 from pages.shared.state import select, selection, t, view
 from pages.shared.widgets import class_name, picture
@@ -26,11 +27,9 @@ _SEEDS = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Overwritten:
-    """One cell projected by adding and by overwriting: its receptive field, full colour at ± ``limit`` in both."""
+    """One cell projected by overwriting, within its receptive field, and how it correlates with the one by adding."""
 
-    added: bytes
-    overwritten: bytes
-    limit: float
+    drawn: bytes
     correlation: float | None
 
 
@@ -45,16 +44,12 @@ class Step:
 
 @cached
 def overwritten(session: InferenceSession, view: Image.Image, unit: Unit) -> Overwritten:
-    """Project one cell in both ways."""
-    (added,) = session.deconvnet(view, [unit], cancel=abandoned)
-    (wrong,) = session.overwriting(view, [unit], cancel=abandoned)
-    shown, limit = render.projection(added.pixels, added.box)
-    return Overwritten(
-        added=large(_cut(shown, added.box)),
-        overwritten=large(_cut(render.signed_pixels(wrong.pixels, limit), added.box)),
-        limit=limit,
-        correlation=rank_correlation(_cut(added.pixels, added.box), _cut(wrong.pixels, added.box)),
-    )
+    """Project one cell the wrong way, in the colours of the right one."""
+    right = projected(session, view, unit, whole_map=False)
+    limit = projection(session, view, unit, whole_map=False).limit
+    (found,) = session.overwriting(view, [unit], cancel=abandoned)
+    wrong = cut(found.pixels, right.box)
+    return Overwritten(large(render.signed_pixels(wrong, limit), SIDE), rank_correlation(right.pixels, wrong))
 
 
 @cached
@@ -74,8 +69,8 @@ def permuted_projections(session: InferenceSession, view: Image.Image, unit: Uni
     return tuple(
         Step(
             layers,
-            render.encode_png(_cut(render.projection(pixels, own.box)[0], own.box)),
-            rank_correlation(_cut(own.pixels, own.box), _cut(pixels, own.box)),
+            render.encode_png(cut(render.projection(pixels, own.box)[0], own.box)),
+            rank_correlation(cut(own.pixels, own.box), cut(pixels, own.box)),
         )
         for layers, pixels in found
     )
@@ -108,16 +103,17 @@ def show_overwriting(unit: Unit) -> None:
     if unit.layer == "conv1":
         st.markdown(t("sanity.nothing_unpooled"))
         return
-    both = overwritten(results.session(), view(), unit)
+    adding = projection(results.session(), view(), unit, whole_map=False)
+    other = overwritten(results.session(), view(), unit)
     right, wrong, said = st.columns(3, gap="medium")
     with right:
-        picture(both.added, t("sanity.added_alt", unit=unit), t("sanity.added_caption", limit=both.limit))
+        picture(adding.patch, t("sanity.added_alt", unit=unit), t("sanity.added_caption", limit=adding.limit))
     with wrong:
-        caption = t("sanity.blank_caption") if both.correlation is None else t("sanity.overwritten_caption")
-        picture(both.overwritten, t("sanity.overwritten_alt", unit=unit), caption)
+        caption = t("sanity.blank_caption") if other.correlation is None else t("sanity.overwritten_caption")
+        picture(other.drawn, t("sanity.overwritten_alt", unit=unit), caption)
     with said:
-        if both.correlation is not None:
-            st.markdown(t("sanity.alike", correlation=both.correlation))
+        if other.correlation is not None:
+            st.markdown(t("sanity.alike", correlation=other.correlation))
         if unit.layer in _COUNTED_AT_ONCE or st.toggle(t("sanity.count", layer=unit.layer), key="count_lost"):
             counted = lost(results.session(), view(), unit.layer)
             values = {"layer": unit.layer, "live": counted.live, "blank": counted.blank, "share": counted.share}
@@ -183,8 +179,3 @@ def _number(correlation: float | None) -> str:
 def _cascade(session: InferenceSession, layer: str, seed: int) -> list[InferenceSession]:
     """Return sessions with the weights from a layer down permuted, one layer more in each."""
     return [session.randomised(until, from_layer=layer, seed=seed, cancel=abandoned) for until in cascade(layer)]
-
-
-def _cut(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    top, left, bottom, right = box
-    return pixels[top:bottom, left:right]
