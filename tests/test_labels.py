@@ -201,3 +201,11 @@ def test_classes_of_a_foreign_checkpoint_are_numbered() -> None:
     assert labels.name(17, "ko") == "17번 클래스"
     with pytest.raises(SelectionError, match=r"there are 20 classes \(0-19\), got 20"):
         labels.name(20)
+
+
+def test_a_class_is_named_in_both_languages_so_that_either_can_be_searched() -> None:
+    labels = Labels(("cat", "dog"), ("고양이", "개"))
+    assert labels.both(1) == "dog (개, 1)"
+    assert labels.both(0, "ko") == "고양이 (cat, 0)"
+    with pytest.raises(SelectionError):
+        labels.both(2)

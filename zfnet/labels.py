@@ -37,6 +37,14 @@ class Labels:
             raise SelectionError(f"there are {len(self)} classes (0-{len(self) - 1}), got {index}")
         return names[index]
 
+    def both(self, index: int, language: str = "en") -> str:
+        """Name one class in both languages with its number, the given language first, so that either can be searched.
+
+        Raises:
+            SelectionError: There is no such class or no such language.
+        """
+        return f"{self.name(index, language)} ({self.name(index, 'ko' if language == 'en' else 'en')}, {index})"
+
     def search(self, text: str, language: str, limit: int = 20) -> tuple[int, ...]:
         """Find classes by a part of their name in either language, ignoring case, or by their exact index.
 

@@ -59,7 +59,9 @@ def controls() -> tuple[Asked, Paint]:
             width=200,
             help=t("gradcam.contour_help"),
         )
-    now = selection()
+    now, known = selection(), results.session().info.evaluation
+    if now.head == "gap" and "gap_nips" in known:
+        st.caption(t("gradcam.gap_accuracy", top5=known["gap_nips"]["top5"], other=known["nips"]["top5"]))
     if now.evidence_layer != "conv5":
         st.caption(t("gradcam.other_layer", layer=now.evidence_layer))
     return Asked(now.method, now.evidence_layer, now.head, now.centred), Paint(now.colormap, opacity, line)
@@ -142,7 +144,7 @@ def compare(index: int, asked: Asked, paint: Paint) -> None:
         t("gradcam.rival"),
         place=language,
         options=list(range(backend.info.config.num_classes)),
-        format_func=lambda i: f"{labels.name(i, language)} ({i})",
+        format_func=lambda i: labels.both(i, language),
         placeholder=t("gradcam.rival_none"),
         index=None,
         width=360,

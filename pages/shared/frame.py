@@ -169,7 +169,7 @@ def _unit() -> None:
         # Streamlit keeps the words of a choice once made: another language is another box.
         place=language,
         options=list(range(backend.info.config.num_classes)),
-        format_func=lambda i: f"{labels.name(i, language)} ({i})",
+        format_func=lambda i: labels.both(i, language),
         placeholder=t("frame.most_probable"),
         index=None,
     )

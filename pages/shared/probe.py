@@ -17,7 +17,7 @@ figure { flex: 1 1 200px; margin: 0; max-width: 448px; }
 figcaption { font-size: 0.8rem; opacity: 0.75; margin-top: 4px; }
 .scale { display: flex; align-items: center; gap: 6px; margin-top: 6px; font-size: 0.8rem; line-height: 1;
   font-variant-numeric: tabular-nums; }
-.scale img { flex: 1; min-width: 0; height: 8px; }
+.scale div { flex: 1; min-width: 0; height: 8px; border-radius: 2px; background-size: 100% 100%; }
 ul { list-style: none; margin: 4px 0 0; padding: 0; font-size: 0.8rem; }
 li { display: flex; gap: 6px; align-items: baseline; }
 li i { flex: none; width: 10px; height: 10px; border-radius: 2px; }
@@ -90,7 +90,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const figure = document.createElement("figure");
     figure.innerHTML = `<div class="pane" tabindex="0" role="group"><img><div class="mark kept" hidden></div>
       <div class="mark pointed" hidden></div><div class="tip" hidden></div></div>
-      <div class="scale"><span></span><img alt=""><span></span></div><figcaption></figcaption><ul></ul>`;
+      <div class="scale"><span></span><div></div><span></span></div><figcaption></figcaption><ul></ul>`;
     box.append(figure);
   }
   const panes = data.panes.map((given, i) => {
@@ -103,7 +103,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const scale = figure.querySelector(".scale");
     scale.hidden = !given.scale;
     if (given.scale) {
-      scale.querySelector("img").src = given.scale.src;
+      scale.querySelector("div").style.backgroundImage = `url(${given.scale.src})`;
       [...scale.querySelectorAll("span")].forEach((end, j) => { end.textContent = given.scale.ends[j]; });
     }
     figure.querySelector("ul").replaceChildren(...given.legend.map(([colour, name]) => {

@@ -285,6 +285,42 @@ def test_one_of_the_nine_strongest_units_can_be_taken_apart(visit: Visit, strong
     visitor.shows(visitor.t("deconvnet.patch_alt", unit=f"conv5:{strongest[3]}"))
 
 
+def test_a_bar_of_grad_cam_leads_to_its_channel(
+    visit: Visit, session: InferenceSession, first_view: Image.Image
+) -> None:
+    visitor = visit("/gradcam")
+    index = session.classify(first_view).classes[0].index
+    ranked = session.channel_evidence(first_view, index, centred=True).ranked()
+    visitor.main.locator(".plotly .bars .point").nth(3).click(force=True)
+    visitor.asks_for(layer="conv5", channel=str(ranked[3]))
+    visitor.settle()
+    visitor.main.get_by_role("link", name=visitor.t("gradcam.to_map", unit=f"conv5:{ranked[3]}")).click()
+    visitor.arrived("feature_maps")
+    visitor.shows(visitor.t("feature_maps.map_alt", unit=f"conv5:{ranked[3]}"))
+
+
+def test_the_evidence_tells_its_numbers(visit: Visit, session: InferenceSession, first_view: Image.Image) -> None:
+    visitor = visit("/gradcam", method="layercam", **{"class": "281"})
+    name = session.info.labels.name(281)
+    (found,) = session.class_activation(first_view, [281], methods=["layercam"], rectified=False, centred=True)
+    here = visitor.image(visitor.t("gradcam.map_alt", name=name))
+    for row, column in ((0, 0), (6, 9), (13, 13)):
+        point(here, (column + 0.5) / 14, (row + 0.5) / 14)
+        expect(visitor.main.locator("output").first).to_contain_text(number(found.values[row, column]))
+
+
+def test_occlusion_runs_by_itself_and_tells_what_every_square_costs(
+    visit: Visit, session: InferenceSession, first_view: Image.Image
+) -> None:
+    visitor = visit("/occlusion")
+    index = session.classify(first_view).classes[0].index
+    found = session.occlusion(first_view, index)
+    lowest = float(found.probability.min())
+    expect(visitor.main).to_contain_text(re.compile(rf"{lowest:.1%}"))
+    visitor.settle()
+    assert len(visitor.pictures()) >= 4
+
+
 def test_a_filter_is_chosen_on_the_architecture_page(visit: Visit) -> None:
     visitor = visit("/architecture")
     visitor.main.get_by_role("button", name="conv1:40", exact=True).click()
