@@ -3,13 +3,13 @@
 import streamlit as st
 
 from pages.shared import occlusions, results
+from pages.shared.selection import SIZES, STRIDES
 from pages.shared.state import select, selection, t
 from pages.shared.widgets import choose, choose_class, choose_head, class_index, reading
 from zfnet.occlusion import FILLS, Square
 
 # Up to so many places, a second or less on an idle machine, the maps appear without being asked for.
 AT_ONCE = 200
-STRIDES = (8, 16, 32)
 
 st.markdown(t("occlusion.what"))
 choose_class(t("occlusion.top_five"))
@@ -17,30 +17,24 @@ who, cover, extent, step = st.columns([2.2, 3.4, 2, 1.8], gap="medium")
 with who:
     choose_head()
 with cover:
-    fill = st.segmented_control(
+    choose(
+        st.segmented_control,
+        "fill",
         t("occlusion.fill"),
         options=list(FILLS),
         format_func=lambda name: t(f"occlusion.fill_{name}"),
-        default="grey",
         required=True,
-        key="cover_fill",
-        persist_state="session",
     )
-    if fill == "noise":
+    if selection().fill == "noise":
         choose(st.number_input, "seed", t("maximization.seed"), min_value=0, max_value=2**31 - 1)
 with extent:
-    size = st.slider(t("occlusion.size"), 16, 96, Square().size, 4, key="cover_size", persist_state="session")
+    first, last, every = SIZES[0], SIZES[-1], SIZES.step
+    choose(st.slider, "size", t("occlusion.size"), min_value=first, max_value=last, step=every)
 with step:
-    stride = st.segmented_control(
-        t("occlusion.stride"),
-        options=STRIDES,
-        default=Square().stride,
-        required=True,
-        key="cover_stride",
-        persist_state="session",
-    )
-square = Square(size, stride, fill, selection().seed if fill == "noise" else 0)
-asked = occlusions.Asked(class_index(), square, selection().head)
+    choose(st.segmented_control, "stride", t("occlusion.stride"), options=STRIDES, required=True)
+now = selection()
+square = Square(now.size, now.stride, now.fill, now.seed if now.fill == "noise" else 0)
+asked = occlusions.Asked(class_index(), square, now.head)
 places, usual = (len(one.offsets()) ** 2 for one in (square, Square()))
 
 seen, said = st.columns([1, 2.4], gap="medium")

@@ -4,34 +4,33 @@ import streamlit as st
 
 from pages.shared import results
 from pages.shared import stride_parts as parts
-from pages.shared.state import t, view
-from pages.shared.widgets import picture, reading
+from pages.shared.selection import ORIENTATIONS, PERIODS
+from pages.shared.state import select, selection, t, view
+from pages.shared.widgets import choose, picture, reading
 
 backend, kept = results.session(), parts.chosen_filter()
-st.session_state.setdefault("period", parts.PRESETS["fine"])
-st.session_state.setdefault("orientation", 0)
 what = st.empty()
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    period = st.slider(
-        t("stride.period"), *parts.PERIODS, step=0.1, format="%.1f", key="period", persist_state="session"
-    )
-    orientation = st.slider(
+    low, high = PERIODS
+    choose(st.slider, "period", t("stride.period"), min_value=low, max_value=high, step=0.1, format="%.1f")
+    choose(
+        st.slider,
+        "orientation",
         t("stride.orientation"),
-        0,
-        165,
-        step=15,
-        key="orientation",
-        persist_state="session",
+        min_value=ORIENTATIONS[0],
+        max_value=ORIENTATIONS[-1],
+        step=ORIENTATIONS.step,
         help=t("stride.orientation_help"),
     )
     for name, value in parts.PRESETS.items():
         st.button(
             t(f"stride.preset_{name}"),
             key=f"preset_{name}",
-            on_click=st.session_state.update,
+            on_click=select,
             kwargs={"period": value, "orientation": 0},
         )
+period, orientation = selection().period, selection().orientation
 maps, below = st.container(), st.container()
 with below:
     zoom = parts.ZOOM if st.toggle(t("stride.zoom"), key="stride_zoom", persist_state="session") else 1

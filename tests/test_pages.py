@@ -380,9 +380,9 @@ def test_a_class_chosen_by_its_button_is_chosen_everywhere(visit: Open, session:
 def covering(visit: Open, *, fill: str = "grey", size: int = 96, stride: int = 32, **query: str) -> AppTest:
     """Open the page of occlusion with coarse squares."""
     at = visit("occlusion", **query)
-    at.slider(key="cover_size").set_value(size)
-    at.segmented_control(key="cover_stride").set_value(stride)
-    return run(at.segmented_control(key="cover_fill").set_value(fill))
+    at.slider(key="choose_size").set_value(size)
+    at.segmented_control(key="choose_stride").set_value(stride)
+    return run(at.segmented_control(key="choose_fill").set_value(fill))
 
 
 def costs(at: AppTest, session: InferenceSession, square: Square, **options: Any) -> tuple[str, str]:
@@ -417,7 +417,7 @@ def test_covering_follows_the_head_and_the_fill(visit: Open, session: InferenceS
     run(at.segmented_control(key="choose_head").set_value("gap"))
     for sentence in costs(at, session, Square(96, 32), class_index=288, head="gap"):
         assert sentence in words(at)
-    run(at.segmented_control(key="cover_fill").set_value("noise"))
+    run(at.segmented_control(key="choose_fill").set_value("noise"))
     run(at.number_input(key="choose_seed").set_value(5))
     for sentence in costs(at, session, Square(96, 32, "noise", 5), class_index=288, head="gap"):
         assert sentence in words(at)
@@ -440,7 +440,7 @@ def test_maps_are_computed_once_for_everybody(visit: Open, monkeypatch: pytest.M
     covering(visit, size=80)
     assert len(asked) == first
     # Noise depends on the seed, nothing else does.
-    run(covering(visit, size=80, fill="blur", seed="3").segmented_control(key="cover_fill").set_value("grey"))
+    run(covering(visit, size=80, fill="blur", seed="3").segmented_control(key="choose_fill").set_value("grey"))
     assert asked[first:] == [Square(80, 32, "blur")]
 
 
@@ -468,7 +468,7 @@ def test_what_the_network_sees_is_shown_at_the_place_that_was_clicked(visit: Ope
     run(at)
     clicked = texts.text("occlusion.covered_alt", "en", top=128, bottom=223, left=32, right=127)
     assert clicked in shown()
-    run(at.slider(key="cover_size").set_value(92))
+    run(at.slider(key="choose_size").set_value(92))
     assert clicked not in shown()
 
 

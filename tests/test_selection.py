@@ -7,12 +7,24 @@ from dataclasses import fields, replace
 
 import pytest
 
-from pages.shared.selection import SCALES, STARTS, Correction, Limits, Selection, consistent, from_query
+from pages.shared.selection import (
+    ORIENTATIONS,
+    SCALES,
+    SIZES,
+    STARTS,
+    STRIDES,
+    Correction,
+    Limits,
+    Selection,
+    consistent,
+    from_query,
+)
 from pages.shared.texts import LANGUAGES
 from zfnet.cam import METHODS
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import LAYERS, SPATIAL, TABLE, shapes
 from zfnet.images import CROP_MODES
+from zfnet.occlusion import FILLS
 from zfnet.render import UNSIGNED
 
 SHAPES = {name: shape for name, shape in shapes(TABLE).items() if name in LAYERS}
@@ -51,6 +63,11 @@ def anything(rng: random.Random) -> Selection:
             scale=rng.choice(SCALES),
             colormap=rng.choice(list(UNSIGNED)),
             start=rng.choice(STARTS),
+            fill=rng.choice(list(FILLS)),
+            size=rng.choice(SIZES),
+            stride=rng.choice(STRIDES),
+            period=rng.randrange(30, 321) / 10,
+            orientation=rng.choice(ORIENTATIONS),
             seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
             language=rng.choice(list(LANGUAGES)),
         )
@@ -104,6 +121,11 @@ def test_every_field_is_written_even_where_it_is_the_default() -> None:
         "scale": "map",
         "colours": "viridis",
         "start": "cell",
+        "fill": "grey",
+        "size": "32",
+        "stride": "16",
+        "period": "5",
+        "orientation": "0",
         "seed": "0",
         "lang": "en",
     }
@@ -134,6 +156,15 @@ def test_an_empty_address_means_the_defaults() -> None:
         ("offset", "half", "0.5"),
         ("layer", "conv6", "conv5"),
         ("layer", "fc9", "conv5"),
+        ("size", "5", "16"),
+        ("size", "33", "32"),
+        ("size", "large", "32"),
+        ("stride", "12", "8"),
+        ("period", "99", "32"),
+        ("period", "4.44", "4.4"),
+        ("period", "nan", "5"),
+        ("orientation", "44", "45"),
+        ("fill", "black", "grey"),
         ("channel", "256", "255"),
         ("channel", "-1", "0"),
         ("channel", "99999999999999999999", "255"),

@@ -262,13 +262,13 @@ def test_the_page_says_what_becomes_of_a_grating(visit: Open, language: str) -> 
     at = visit("stride", lang=language)
     assert captions(at)[1:4] == [said(1, "kept"), said(2, "kept"), said(4, "false", period=20)]
     run(at.button(key="preset_coarse").click())
-    assert (at.slider(key="period").value, captions(at)[3]) == (16, said(4, "kept"))
+    assert (at.slider(key="choose_period").value, captions(at)[3]) == (16, said(4, "kept"))
     run(at.button(key="preset_finest").click())
     assert captions(at)[2:4] == [said(2, "false", period=6), said(4, "false", period=12)]
-    run(at.slider(key="period").set_value(4.0))
+    run(at.slider(key="choose_period").set_value(4.0))
     assert captions(at)[3] == said(4, "gone")
-    run(at.slider(key="period").set_value(6.0))
-    run(at.slider(key="orientation").set_value(45))
+    run(at.slider(key="choose_period").set_value(6.0))
+    run(at.slider(key="choose_orientation").set_value(45))
     assert captions(at)[3] == said(4, "kept")  # beyond the limit across the stripes, within it along rows and columns
     before = captions(at)
     run(at.toggle(key="stride_zoom").set_value(True))
@@ -282,7 +282,7 @@ def test_the_page_says_what_becomes_of_a_grating(visit: Open, language: str) -> 
 def test_the_selected_filter_of_conv1_stays_until_it_is_given_back(visit: Open) -> None:  # noqa: F811
     at = visit("stride", layer="conv1", channel="15")
     assert "conv1:15" in words(at)
-    run(at.slider(key="period").set_value(4.4))
+    run(at.slider(key="choose_period").set_value(4.4))
     assert texts.text("stride.filters_kept", "en", unit="conv1:15") in words(at)
     (back,) = (button for button in at.button if button.label == texts.text("stride.back", "en"))
     run(back.click())

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from pages.shared.texts import LANGUAGES
@@ -10,11 +10,15 @@ from zfnet.cam import METHODS
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import SPATIAL
 from zfnet.images import CROP_MODES
+from zfnet.occlusion import FILLS
 from zfnet.render import UNSIGNED
 
 SCALES = ("map", "layer", "fixed")
 # What a projection begins with: one cell, the nine strongest units of the layer, or the whole map.
 STARTS = ("cell", "nine", "map")
+# The square of occlusion and the grating of the stride lab: between what, and in which steps, in pixels and degrees.
+SIZES, STRIDES = range(16, 97, 4), (8, 16, 32)
+PERIODS, ORIENTATIONS = (3.0, 32.0), range(0, 166, 15)
 _DIGEST = re.compile(r"sha256-[0-9a-f]{64}")
 
 
@@ -41,6 +45,11 @@ class Selection:
     scale: str = "map"
     colormap: str = "viridis"
     start: str = "cell"
+    fill: str = "grey"
+    size: int = 32
+    stride: int = 16
+    period: float = 5.0
+    orientation: int = 0
     seed: int = 0
     language: str = "en"
 
@@ -65,6 +74,11 @@ class Selection:
             "scale": self.scale,
             "colours": self.colormap,
             "start": self.start,
+            "fill": self.fill,
+            "size": str(self.size),
+            "stride": str(self.stride),
+            "period": f"{self.period:.12g}",
+            "orientation": str(self.orientation),
             "seed": str(self.seed),
             "lang": self.language,
         }
@@ -128,6 +142,11 @@ def from_query(
         "scale": ("scale", lambda t: _choice(t, SCALES, default.scale)),
         "colours": ("colormap", lambda t: _choice(t, UNSIGNED, default.colormap)),
         "start": ("start", lambda t: _choice(t, STARTS, default.start)),
+        "fill": ("fill", lambda t: _choice(t, tuple(FILLS), default.fill)),
+        "size": ("size", lambda t: _nearest(t, SIZES, default.size)),
+        "stride": ("stride", lambda t: _nearest(t, STRIDES, default.stride)),
+        "period": ("period", lambda t: round(_fraction(t, default.period, PERIODS), 1)),
+        "orientation": ("orientation", lambda t: _nearest(t, ORIENTATIONS, default.orientation)),
         "seed": ("seed", lambda t: _index(t, 2**31) or 0),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
     }
@@ -157,12 +176,17 @@ def _same(given: str, written: str) -> bool:
         return given.replace(" ", "") == written
 
 
-def _fraction(text: str, default: float) -> float:
+def _fraction(text: str, default: float, ends: tuple[float, float] = (0.0, 1.0)) -> float:
     try:
         value = float(text)
     except ValueError:
         return default
-    return min(max(value, 0.0), 1.0) if math.isfinite(value) else default
+    return min(max(value, ends[0]), ends[1]) if math.isfinite(value) else default
+
+
+def _nearest(text: str, allowed: Sequence[int], default: int) -> int:
+    """Return the allowed number that is nearest to a whole one."""
+    return min(allowed, key=lambda n: abs(n - int(text))) if re.fullmatch(r"-?[0-9]{1,99}", text) else default
 
 
 def _index(text: str, count: int) -> int | None:

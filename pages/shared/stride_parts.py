@@ -11,6 +11,7 @@ from pages.shared.charts import Line, lines
 from pages.shared.clickable import clickable
 from pages.shared.figures import Figure, figures
 from pages.shared.results import cached
+from pages.shared.selection import PERIODS
 from pages.shared.state import select, selection, t
 from zfnet import InferenceSession, render
 from zfnet.aliasing import fold, grating, wave
@@ -18,7 +19,6 @@ from zfnet.geometry import shapes
 from zfnet.images import VIEW_SIDE
 from zfnet.stride import STRIDES, Sampling, StrideLab
 
-PERIODS = (3.0, 32.0)
 PRESETS = {"coarse": 16.0, "fine": 5.0, "finest": 3.0}
 # So many pixels in the middle of the picture are shown, one to one: four pictures of them fit beside each other, and
 # the outermost answers, which see padding, stay out. Three times as large, a third of them.
