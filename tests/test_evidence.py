@@ -123,3 +123,13 @@ def test_the_evidence_can_blink(visit: Open) -> None:
     at = page(visit)
     run(at.toggle(key="blink").set_value(True))
     assert any("class='blink'" in html.proto.body for html in at.get("html"))
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_map_is_put_to_the_test_against_chance_and_edges(visit: Open, language: str) -> None:
+    at = page(visit, lang=language)
+    run(at.toggle(key="belief").set_value(True))
+    said = words(at)
+    verdicts = [texts.text(f"belief.{key}", language, name="|").split("|")[1] for key in ("better", "no_better")]
+    assert sum(verdict[-20:] in said for verdict in verdicts) == 1
+    assert texts.text("belief.limits", language) in said

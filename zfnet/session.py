@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from zfnet import audit as audit_
-from zfnet import cam, classification, maximization, randomisation
+from zfnet import cam, classification, faithfulness, maximization, randomisation
 from zfnet import contributions as contributions_
 from zfnet import deconvnet as deconvnet_
 from zfnet import descent as descent_
@@ -389,6 +389,35 @@ class InferenceSession:
         with self._compute(cancel):
             tensor = occlusion_.covered(trace, square or occlusion_.Square(), place, self._normalise)
         return to_pixels(tensor, self._mean, self._std)
+
+    def insertion_deletion(
+        self,
+        picture: Image.Image,
+        importance: np.ndarray,
+        class_index: int,
+        *,
+        steps: int = 28,
+        fill: str = "blur",
+        head: str = "fc",
+        cancel: Cancel | None = None,
+    ) -> faithfulness.Curves:
+        """Return what a map's order of pixels does to a class; see :func:`zfnet.faithfulness.insertion_deletion`."""
+        return faithfulness.insertion_deletion(
+            self._model,
+            self.trace(picture, cancel=cancel),
+            importance,
+            class_index,
+            normalise=self._normalise,
+            steps=steps,
+            fill=fill,
+            head=head,
+            slot=lambda: self._compute(cancel),
+            cancel=cancel,
+        )
+
+    def edge_map(self, picture: Image.Image, *, cancel: Cancel | None = None) -> np.ndarray:
+        """Return how much neighbouring pixels differ, float32 (224, 224); see :func:`zfnet.faithfulness.edge_map`."""
+        return faithfulness.edge_map(self.trace(picture, cancel=cancel))
 
     def maximize(
         self,

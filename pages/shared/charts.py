@@ -1,6 +1,6 @@
 """Charts that are hovered: curves, histograms, bars."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,17 @@ def lines(drawn: Sequence[Line], axes: tuple[str, str], alt: str, *, at: float) 
     figure.update_xaxes(rangemode="tozero")
     figure.update_yaxes(rangemode="tozero")
     _show(figure, alt, height=300)
+
+
+def series(x: np.ndarray, drawn: Mapping[str, np.ndarray], axes: tuple[str, str], alt: str) -> None:
+    """Draw several named curves over the same ``x``."""
+    figure = _figure("Scatter", axes, x=[], y=[], showlegend=False)
+    for (name, values), colour in zip(drawn.items(), _LINES, strict=False):
+        figure.add_scatter(x=x, y=values, mode="lines", name=name, line={"color": colour, "width": 2})
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure.update_xaxes(tickformat=".0%")
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    _show(figure, alt, height=260)
 
 
 def _figure(kind: str, axes: tuple[str, str], **trace: Any) -> "go.Figure":
