@@ -149,12 +149,14 @@ def cam(options: argparse.Namespace) -> None:
     )
     for m in maps:
         if m.values.max() <= 0:
-            print(f"{m.method} is zero everywhere for class {m.class_index}: its sum is below zero in every cell")
+            hint = "" if options.centred else "; with --centred, as on the pages, it may not be"
+            print(f"{m.method} is zero everywhere for class {m.class_index}: no cell's sum is above zero{hint}")
     output.close(
         {
+            "centred": options.centred,
             "maps": [
                 _write_map(output, f"{m.method}-{m.class_index}-{m.layer}", m, session=session, view=view) for m in maps
-            ]
+            ],
         }
     )
 
@@ -173,6 +175,9 @@ def occlude(options: argparse.Namespace) -> None:
         head=options.head,
         progress=lambda done, places, maps: _count("place", done, places),
     )
+    top, left, bottom, right = found.box(*found.lowest)
+    lowest, where = float(found.probability.min()), f"rows {top}-{bottom - 1}, columns {left}-{right - 1}"
+    print(f"{session.info.labels.name(index)}: {found.whole[0]:.2%}; {lowest:.2%} with {where} covered")
     output.close({"checkpoint": session.info.checkpoint_id} | _write_occlusion(output, found, session=session))
 
 

@@ -82,6 +82,7 @@ def bars(
     figure.update_layout(bargap=0.1, dragmode=False, clickmode="event+select")
     figure.update_traces(selected_marker_opacity=1, unselected_marker_opacity=1)
     named = len(labels) <= _NAMED
+    figure.update_yaxes(exponentformat="none")
     figure.update_xaxes(showticklabels=named, tickvals=list(range(len(labels))) if named else None)
     figure.update_xaxes(ticktext=list(labels) if named else None, tickangle=-60)
     _show(figure, alt, height=340, key=key, on_select=clicked, selection_mode="points")

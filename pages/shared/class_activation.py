@@ -2,6 +2,7 @@
 
 import html
 
+import numpy as np
 import streamlit as st
 
 from pages.shared import evidence as of
@@ -14,8 +15,11 @@ from pages.shared.probe import pane, probe
 from pages.shared.state import select, selection, t, view
 from pages.shared.widgets import choose, choose_colours, choose_head, class_name, picture
 from zfnet.geometry import SPATIAL, receptive_field
+from zfnet.similarity import rank_correlation
 
 _TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
+# Below this rank correlation the page says that two methods disagree.
+_DISAGREE = 0.3
 _BARS, _COUNTS = 16, (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -42,8 +46,8 @@ def controls() -> tuple[Asked, Paint]:
             help=t("gradcam.method_help"),
         )
         layers = SPATIAL if selection().head == "fc" else SPATIAL[: SPATIAL.index("conv5") + 1]
-        choose(st.selectbox, "evidence_layer", t("gradcam.layer"), options=list(layers), width=120)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        choose(st.selectbox, "evidence_layer", t("gradcam.layer"), options=list(layers), width=120)
         choose_colours()
         opacity = st.slider(
             t("gradcam.opacity"), 0.0, 1.0, 0.7, 0.05, key="opacity", persist_state="session", width=200
@@ -104,8 +108,10 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
         words = t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=asked.layer)
     else:
         words = t("gradcam.flat_alt", name=name), t("gradcam.flat_caption", low=f"{found.low:.2g}".replace("-", "−"))
+    now = selection()
+    chosen = now.position if now.layer == asked.layer else None
     probe(
-        found.values,
+        np.maximum(found.values, 0) if found.high > 0 else found.values,
         [
             pane(of.raw(found, paint.colormap, found.high), *words, seen=False),
             pane(results.plain(view()), t("gradcam.seen_alt"), t("gradcam.seen_caption"), seen=True, smooth=True),
@@ -116,7 +122,7 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
         help=t("feature_maps.probe_help"),
         key="evidence",
         on_click=lambda cell: select(layer=asked.layer, position=cell, start="cell"),
-        kept=found.strongest if found.high > 0 else None,
+        kept=chosen or (found.strongest if found.high > 0 else None),
     )
 
 
@@ -132,6 +138,13 @@ def every_method(index: int, asked: Asked, paint: Paint) -> None:
     st.subheader(t("gradcam.every"), anchor=False)
     figures(shown)
     st.caption(t("gradcam.every_caption"))
+    two = [
+        of.evidence(backend, view(), index, Asked(method, asked.layer, asked.head, asked.centred)).values
+        for method in ("gradcam", "hirescam")
+    ]
+    alike = rank_correlation(*two)
+    if alike is not None and alike < _DISAGREE:
+        st.warning(t("gradcam.disagree", correlation=f"{alike:.2f}".replace("-", "−")))
 
 
 def compare(index: int, asked: Asked, paint: Paint) -> None:
@@ -155,11 +168,15 @@ def compare(index: int, asked: Asked, paint: Paint) -> None:
         rival = second if second != index else results.classification(backend, view(), asked.head).classes[0].index
     both = {i: of.evidence(backend, view(), i, asked) for i in (index, rival)}
     end = max(found.high for found in both.values())
+    if end <= 0:
+        st.info(t("gradcam.both_flat", layer=asked.layer))
+        return
     for place, (i, found) in zip(st.columns(2, gap="medium"), both.items(), strict=False):
         laid = of.overlay(backend, view(), found, asked.layer, paint=paint, end=end)
         with place:
             values = {"name": class_name(i), "high": found.high, "end": end}
             picture(laid, t("gradcam.overlay_alt", name=class_name(i)), t("gradcam.compare_caption", **values))
+    st.caption(t("gradcam.compare_limits"))
 
 
 def take_apart(index: int, asked: Asked, paint: Paint) -> None:
@@ -199,9 +216,12 @@ def take_apart(index: int, asked: Asked, paint: Paint) -> None:
     with right:
         total = len(heights)
         counts = [*(n for n in _COUNTS if n < total), total]
-        count = st.select_slider(t("gradcam.count", total=total), counts, 8, key="count", persist_state="session")
+        count = st.select_slider(t("gradcam.count", total=total), counts, 64, key="count", persist_state="session")
         some = of.partial(backend, view(), index, asked, count=count)
-        end = of.evidence(backend, view(), index, asked).high or some.high
+        end = of.evidence(backend, view(), index, asked).high
+        if end <= 0:
+            st.info(t("gradcam.parts_flat"))
+            return
         laid = of.overlay(backend, view(), some, asked.layer, paint=paint, end=end)
         values = {"count": count, "total": total, "share": found.share(count)}
         picture(laid, t("gradcam.partial_alt", name=name, count=count), t("gradcam.partial_caption", **values))

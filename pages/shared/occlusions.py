@@ -129,8 +129,9 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
     name, (whole, total, answer) = class_name(maps.class_index), maps.whole
     ends = _ends(maps.probability, whole)
     placed = render.normalise(render.place(maps.probability, maps), *ends)
-    # Low values are what is looked for: they cover the picture, high ones leave it as it is.
-    on_picture = render.overlay(np.asarray(view()), placed, look.colormap, _OPACITY, strength=1 - placed)
+    # What the square costs covers the picture; where it costs nothing, or helps, the picture stays as it is.
+    cost = render.normalise(whole - render.place(maps.probability, maps), 0, whole - float(maps.probability.min()))
+    on_picture = render.overlay(np.asarray(view()), placed, look.colormap, _OPACITY, strength=cost)
     bar = results.colour_bar(look.colormap)
     rarest, likeliest = map(percent, _range(maps.probability, whole))
     weakest, strongest = (f"{value:.1f}" for value in _range(maps.activation, total))
@@ -144,6 +145,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
             t("occlusion.overlay_caption", **of),
             seen=True,
             smooth=True,
+            tip="{probability}",
             scale=likely,
         ),
         pane(
@@ -151,6 +153,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
             t("occlusion.probability_alt", **of),
             t("occlusion.probability_caption", **of),
             seen=False,
+            tip="{probability}",
             scale=likely,
         ),
         pane(
@@ -158,6 +161,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
             t("occlusion.activation_alt", **unit),
             t("occlusion.activation_caption", **unit),
             seen=False,
+            tip="{activation}",
             scale=strong,
         ),
         pane(
@@ -165,6 +169,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
             t("occlusion.label_alt", answer=class_name(answer)),
             t("occlusion.label_caption"),
             seen=False,
+            tip="{label}",
             legend=_legend(maps),
         ),
     ]

@@ -55,11 +55,11 @@ export default function ({ parentElement, data, setTriggerValue }) {
     return away.indexOf(Math.min(...away));
   };
   const value = ([row, column]) => values[row * columns + column].toFixed(data.digits).replace("-", "\u2212");
-  const tell = (cell) => {
+  const tell = (cell, words) => {
     const [row, column] = cell, [top, bottom] = span(row), [left, right] = span(column);
     const known = { row, column, value: value(cell), top, left, bottom: bottom - 1, right: right - 1 };
-    for (const [name, words] of Object.entries(data.words)) known[name] = words[row * columns + column];
-    return data.told.replace(/\\{(\\w+)\\}/g, (_, name) => known[name]);
+    for (const [name, said] of Object.entries(data.words)) known[name] = said[row * columns + column];
+    return words.replace(/\\{(\\w+)\\}/g, (_, name) => known[name]);
   };
   const mark = (name, cell) => panes.forEach(({ pane, seen }) => {
     const div = pane.querySelector("." + name);
@@ -68,13 +68,13 @@ export default function ({ parentElement, data, setTriggerValue }) {
     for (const [side, share] of Object.entries(place(cell, seen))) div.style[side] = `${100 * share}%`;
   });
   // Beside the cell, on the side where there is room.
-  const tip = (cell) => panes.forEach(({ pane, seen }) => {
+  const tip = (cell) => panes.forEach(({ pane, seen, told }) => {
     const div = pane.querySelector(".tip");
     div.hidden = !cell;
     if (!cell) return;
     const at = place(cell, seen), right = at.left + at.width / 2 > 0.5, low = at.top + at.height / 2 > 0.5;
     const share = (x) => `${100 * Math.min(Math.max(x, 0), 1)}%`;
-    div.textContent = value(cell);
+    div.textContent = tell(cell, told);
     div.style.inset = "auto";
     div.style[right ? "right" : "left"] = share(right ? 1 - at.left - at.width : at.left);
     div.style[low ? "bottom" : "top"] = `calc(${share(low ? 1 - at.top : at.top + at.height)} + 4px)`;
@@ -83,7 +83,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     parentElement.cell = cell;
     mark("pointed", cell);
     tip(cell);
-    said.textContent = cell || data.kept ? tell(cell || data.kept) : "";
+    said.textContent = cell || data.kept ? tell(cell || data.kept, data.told) : "";
   };
   while (box.children.length > data.panes.length) box.lastChild.remove();
   while (box.children.length < data.panes.length) {
@@ -130,7 +130,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       event.preventDefault();
       event.stopPropagation();
     };
-    return { pane, seen: given.seen };
+    return { pane, seen: given.seen, told: given.tip };
   });
   mark("kept", data.kept);
   point(null);
@@ -154,6 +154,7 @@ def pane(
     *,
     seen: bool,
     smooth: bool = False,
+    tip: str = "{value}",
     scale: tuple[bytes, str, str] | None = None,
     legend: Sequence[tuple[str, str]] = (),
 ) -> dict[str, object]:
@@ -166,12 +167,13 @@ def pane(
         seen: whether it is what the network sees, in which cells are framed by what they cover; else it is the map
             itself.
         smooth: enlarge it smoothly, as a photograph; else by repeating pixels.
+        tip: what stands beside the pointer, with the same placeholders as ``told`` of ``probe``.
         scale: a colour bar, and what stands at its left and at its right end.
         legend: colours, each with what it means.
     """
     bar = scale and {"src": data_url(scale[0]), "ends": scale[1:]}
     shown = {"src": data_url(png), "alt": alt, "caption": caption, "seen": seen, "smooth": smooth}
-    return shown | {"scale": bar, "legend": list(legend)}
+    return shown | {"tip": tip, "scale": bar, "legend": list(legend)}
 
 
 def probe(
