@@ -277,6 +277,9 @@ def test_the_page_finds_the_channels_and_says_where_the_answer_turns(
     assert shown[texts.text("knockout.column_without", language)][1] == texts.text(
         "knockout.without_too", language, unit=steps[1].unit
     )
+    found = knockouts.found(session, view, answer.index, Asked(head=head))
+    values = {"left": told[-1], "instead": percent(found.instead), "shared": sum(rank <= 5 for rank in ranks)}
+    assert texts.text("knockout.agree", language, layer="conv5", count=5, **values) in words(at)
     run(at.button(key=f"needed_{steps[2].unit.channel}").click())
     assert (chosen(at).layer, chosen(at).channel) == ("conv5", steps[2].unit.channel)
 

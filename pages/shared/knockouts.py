@@ -87,7 +87,8 @@ def _show(index: int, shown: Needed) -> None:
         after = class_name(shown.steps[turn].label)
         st.markdown(t("knockout.turns", units=names, answer=class_name(answer), after=after))
     values = {"left": percent(shown.steps[-1].probability), "instead": percent(shown.instead)}
-    st.markdown(t("knockout.agree", count=len(shown.steps), shared=shown.shared, **values))
+    st.markdown(t("knockout.agree", layer=_LAYER, count=len(shown.steps), shared=shown.shared, **values))
+    st.caption(t("knockout.meaning"))
     st.caption(t("knockout.to_channel"))
     with st.container(horizontal=True):
         for step in shown.steps:
@@ -137,6 +138,7 @@ def _switch_off(index: int, head: str) -> None:
         [f"{_LAYER}:{channel}" for channel in range(channels)],
         key=_CHOSEN,
         placeholder=t("knockout.none"),
+        select_all=False,
         persist_state="session",
     )
     if not units:
