@@ -25,6 +25,7 @@ from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
 from zfnet import filters as filters_
 from zfnet import guided_gradcam as guided_gradcam_
+from zfnet import knockout as knockout_
 from zfnet import occlusion as occlusion_
 from zfnet import overwriting as overwriting_
 from zfnet import saliency as saliency_
@@ -346,6 +347,46 @@ class InferenceSession:
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
             return guided_gradcam_.guided_gradcam(self._model, trace, class_index, head=head, centred=centred)
+
+    def knockout(
+        self,
+        picture: Image.Image,
+        units: Sequence[str | Unit],
+        *,
+        scale: float = 0.0,
+        head: str = "fc",
+        cancel: Cancel | None = None,
+    ) -> knockout_.Knockout:
+        """Return the answer with units switched off; see :func:`zfnet.knockout.knockout`."""
+        trace = self.trace(picture, cancel=cancel)
+        with self._compute(cancel):
+            parsed = [Unit.parse(unit) for unit in units]
+            return knockout_.knockout(self._model, trace, parsed, scale=scale, head=head)
+
+    def needed(
+        self,
+        picture: Image.Image,
+        class_index: int,
+        *,
+        count: int = 5,
+        layer: str = "conv5",
+        head: str = "fc",
+        cancel: Cancel | None = None,
+    ) -> tuple[knockout_.Step, ...]:
+        """Return the channels that a class needs; see :func:`zfnet.knockout.needed`.
+
+        The slot is held for one batch of channels at a time, so that other calls go in between.
+        """
+        return knockout_.needed(
+            self._model,
+            self.trace(picture, cancel=cancel),
+            class_index,
+            count=count,
+            layer=layer,
+            head=head,
+            slot=lambda: self._compute(cancel),
+            cancel=cancel,
+        )
 
     def occlusion(
         self,

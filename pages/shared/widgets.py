@@ -2,7 +2,7 @@
 answer."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -122,14 +122,20 @@ def class_index() -> int:
 
 def answer() -> None:
     """Show the five most probable classes as bars, and say so where they are not those of the main classifier."""
-    rows = "".join(
-        f"<li><span class='bar' style='width: {score.probability:.1%}'></span>"
-        f"<span>{html.escape(class_name(score.index))}</span><span>{score.probability:.1%}</span></li>"
-        for score in classification(session(), view(), selection().head).classes
-    )
-    st.html(f"<ol class='answer'>{rows}</ol>")
+    scores = classification(session(), view(), selection().head).classes
+    shares([(class_name(score.index), score.probability) for score in scores])
     if selection().head == "gap":
         st.caption(t("frame.by_gap"))
+
+
+def shares(named: Sequence[tuple[str, float]]) -> None:
+    """Show names with their shares of one as bars."""
+    rows = "".join(
+        f"<li><span class='bar' style='width: {share:.1%}'></span>"
+        f"<span>{html.escape(name)}</span><span>{share:.1%}</span></li>"
+        for name, share in named
+    )
+    st.html(f"<ol class='answer'>{rows}</ol>")
 
 
 def reading(page: str) -> None:
