@@ -104,7 +104,8 @@ def test_explain_takes_a_unit_and_a_class_and_keeps_the_arrays(
     assert told["maximization"]["unit"] == "conv2:3"
     assert (told["gradcam"]["class"], told["gradcam"]["name"]) == (281, session.info.labels.name(281))
     (projection,) = session.deconvnet(view, ["conv2:3@6,9"])
-    (evidence,) = session.class_activation(view, [281])
+    assert told["gradcam"]["centred"]
+    (evidence,) = session.class_activation(view, [281], centred=True)
     (made,) = session.maximize(["conv2:3"], MaximizationSettings(steps=1))
     expected = {
         "feature_maps": session.feature_maps(view, "conv2").values,

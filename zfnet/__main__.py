@@ -237,7 +237,7 @@ def explain(options: argparse.Namespace) -> None:
                 "silent": int(maps.silent.sum()),
             },
             "deconvnet": _write_projection(output, "deconvnet", projection),
-            "gradcam": _write_map(output, "gradcam", evidence, session=session, view=view),
+            "gradcam": _write_map(output, "gradcam", evidence, session=session, view=view) | {"centred": True},
             "maximization": _write_maximization(output, "maximization", made),
         }
     )
