@@ -133,3 +133,13 @@ def test_a_map_is_put_to_the_test_against_chance_and_edges(visit: Open, language
     verdicts = [texts.text(f"belief.{key}", language, name="|").split("|")[1] for key in ("better", "no_better")]
     assert sum(verdict[-20:] in said for verdict in verdicts) == 1
     assert texts.text("belief.limits", language) in said
+
+
+@pytest.mark.parametrize("centred", ["0", "1"])
+def test_fine_lines_are_drawn_when_asked_for(visit: Open, centred: str) -> None:
+    at = page(visit, centred=centred)
+    before = len(at.main.image)
+    run(at.toggle(key="lines").set_value(True))
+    assert len(at.main.image) == before + 3
+    nothing = texts.text("gradcam.lines_none", "en", method="Guided Grad-CAM")
+    assert (nothing in words(at)) == (centred == "0")

@@ -19,7 +19,6 @@ from itertools import product
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from zfnet.classification import head_layer
 from zfnet.errors import Cancelled, SelectionError
@@ -98,11 +97,20 @@ class OcclusionMaps:
 # Called after each step with the number of places visited, that of all places, and what returns the maps so far.
 Progress = Callable[[int, int, Callable[[], OcclusionMaps]], None]
 
+
+def _blurred(x: Tensor, size: int) -> Tensor:
+    # Imported only where something is blurred: it takes two seconds and 150 MB.
+    from torchvision.transforms.functional import gaussian_blur
+
+    blurred: Tensor = gaussian_blur(x, [2 * (size // 2) + 1] * 2, [size / 4] * 2)
+    return blurred
+
+
 # What stands in the square, for the whole picture (1, 3, H, W) in normalised values.
 FILLS: dict[str, Callable[[Tensor, Square, Normalise], Tensor]] = {
     "grey": lambda x, square, normalise: normalise(torch.full_like(x, _GREY)),
     "mean": lambda x, square, normalise: torch.zeros_like(x),
-    "blur": lambda x, square, normalise: gaussian_blur(x, [2 * (square.size // 2) + 1] * 2, [square.size / 4] * 2),
+    "blur": lambda x, square, normalise: _blurred(x, square.size),
     "noise": lambda x, square, normalise: normalise(
         torch.rand(x.shape, generator=torch.Generator().manual_seed(square.seed)).to(x)
     ),

@@ -230,6 +230,8 @@ def take_apart(index: int, asked: Asked, paint: Paint) -> None:
 def fine_lines(index: int, asked: Asked) -> None:
     """Show gradient, guided backpropagation and Guided Grad-CAM of the class."""
     st.subheader(t("gradcam.lines"), anchor=False)
+    if not st.toggle(t("gradcam.lines_open"), key="lines", persist_state="session"):
+        return
     for place, method in zip(st.columns(3, gap="medium"), of.LINES, strict=True):
         png, limit = of.lines(results.session(), view(), index, asked, method=method)
         key = method.replace(" ", "_")
