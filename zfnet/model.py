@@ -10,10 +10,9 @@ in what happens to the signal c at a ReLU whose input was z:
 
 References: Zeiler & Fergus 2013, section 2.1 (deconvnet); Springenberg et al. 2015, "Striving for Simplicity" (guided).
 
-Differences from the paper: no contrast normalisation. The paper's pools overlap and it does not say what unpooling does
-where
-two windows chose the same cell: here their signals add, which is the exact adjoint of pooling (writing one of them
-would lose the other, often the very activation that is projected).
+Differences from the paper: no contrast normalisation. The paper's pools overlap, and it does not say what unpooling
+does where two windows chose the same cell: here their signals add, which is the exact adjoint of pooling (writing one
+of them would lose the other, often the very activation that is projected).
 """
 
 from collections.abc import Callable, Mapping

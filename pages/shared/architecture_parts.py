@@ -7,13 +7,12 @@ from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from pages.shared import architecture_tables as tables
 from pages.shared import results
-from pages.shared.clickable import clickable
 from pages.shared.state import select, selection, t, view
 from pages.shared.unit_map import unit_field
-from pages.shared.widgets import unit
+from pages.shared.widgets import first_filters, unit
 from zfnet.geometry import LAYERS, SPATIAL, LayerRow, ZFNetConfig, shapes
 
-_FILTER_COLUMNS, _FILTER_TILE = 16, 49
+_FILTER_TILE = 49
 
 
 def switch(name: str, label: str, options: Mapping[str, str], default: str) -> str:
@@ -104,14 +103,6 @@ def receptive_field(config: ZFNetConfig) -> None:
 def filters(config: ZFNetConfig) -> None:
     """Show the filters of conv1, to be clicked."""
     count, chosen = shapes(config)["conv1"][0], selection()
-    clickable(
-        results.filters(results.session(), "conv1", _FILTER_COLUMNS),
-        [f"conv1:{channel}" for channel in range(count)],
-        _FILTER_COLUMNS,
-        tile=(_FILTER_TILE, _FILTER_TILE),
-        key="filters",
-        alt=t("architecture.filters_alt", count=count),
-        on_click=lambda channel: select(layer="conv1", channel=channel),
-        selected=chosen.channel if chosen.layer == "conv1" and chosen.channel is not None else -1,
-    )
+    marked = chosen.channel if chosen.layer == "conv1" and chosen.channel is not None else -1
+    first_filters(marked, key="filters", tile=_FILTER_TILE, alt=t("architecture.filters_alt", count=count))
     st.caption(t("architecture.filters_caption", count=count))

@@ -13,7 +13,7 @@ from pages.shared.evidence import Asked, Evidence, Paint
 from pages.shared.figures import Figure, figures
 from pages.shared.probe import pane, probe
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, choose_colours, choose_head, class_name, picture
+from pages.shared.widgets import choose, choose_any_class, choose_colours, choose_head, class_name, picture
 from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.similarity import rank_correlation
 
@@ -149,19 +149,9 @@ def every_method(index: int, asked: Asked, paint: Paint) -> None:
 
 def compare(index: int, asked: Asked, paint: Paint) -> None:
     """Show two classes on one scale."""
-    backend, labels, language = results.session(), results.session().info.labels, selection().language
+    backend = results.session()
     st.subheader(t("gradcam.compare"), anchor=False)
-    choose(
-        st.selectbox,
-        "rival",
-        t("gradcam.rival"),
-        place=language,
-        options=list(range(backend.info.config.num_classes)),
-        format_func=lambda i: labels.both(i, language),
-        placeholder=t("gradcam.rival_none"),
-        index=None,
-        width=360,
-    )
+    choose_any_class("rival", t("gradcam.rival"), t("gradcam.rival_none"), width=360)
     rival = selection().rival
     if rival is None:
         second = results.classification(backend, view(), asked.head).classes[1].index

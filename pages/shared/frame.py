@@ -21,7 +21,7 @@ from pages.shared.state import (
     view,
 )
 from pages.shared.texts import LANGUAGES
-from pages.shared.widgets import answer, choose, class_name
+from pages.shared.widgets import answer, choose, choose_any_class, class_name
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
@@ -151,7 +151,7 @@ def _upload() -> None:
 def _unit() -> None:
     """Show the choice of layer, channel and class."""
     backend, current = session(), view()
-    labels, language, layer = backend.info.labels, selection().language, selection().layer
+    layer = selection().layer
     strongest = ranking(backend, current, layer).channels[0]
     choose(st.selectbox, "layer", t("frame.layer"), options=list(LAYERS))
     choose(
@@ -162,17 +162,7 @@ def _unit() -> None:
         placeholder=t("frame.strongest", channel=strongest),
         index=None,
     )
-    choose(
-        st.selectbox,
-        "class_index",
-        t("frame.class"),
-        # Streamlit keeps the words of a choice once made: another language is another box.
-        place=language,
-        options=list(range(backend.info.config.num_classes)),
-        format_func=lambda i: labels.both(i, language),
-        placeholder=t("frame.most_probable"),
-        index=None,
-    )
+    choose_any_class("class_index", t("frame.class"), t("frame.most_probable"))
 
 
 def _verdict() -> None:

@@ -1,8 +1,7 @@
 """The loaded session and the results of its methods, cached as encoded pictures.
 
 A result is kept for everybody under the checkpoint's id, the digest of the view's pixels and the settings. Every
-function computes for
-the view it is given, which the caller must hold: a digest alone gets nothing.
+function computes for the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
 from collections.abc import Callable, Sequence

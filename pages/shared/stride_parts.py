@@ -8,11 +8,11 @@ from PIL import Image
 
 from pages.shared import results
 from pages.shared.charts import Line, lines
-from pages.shared.clickable import clickable
 from pages.shared.figures import Figure, figures
 from pages.shared.results import cached
 from pages.shared.selection import PERIODS
 from pages.shared.state import select, selection, t
+from pages.shared.widgets import first_filters
 from zfnet import InferenceSession, render
 from zfnet.aliasing import fold, grating, wave
 from zfnet.geometry import shapes
@@ -23,7 +23,7 @@ PRESETS = {"coarse": 16.0, "fine": 5.0, "finest": 3.0}
 # So many pixels in the middle of the picture are shown, one to one: four pictures of them fit beside each other, and
 # the outermost answers, which see padding, stay out. Three times as large, a third of them.
 _SIDE, ZOOM = 216, 3
-_COLUMNS, _TILE = 16, 35
+_TILE = 35
 _POINTS, _FINE = 25, 400
 
 
@@ -148,16 +148,7 @@ def show_curve(shown: Shown, period: float, orientation: float) -> None:
 def show_filters(channel: int, kept: bool) -> None:
     """Show the filters of conv1, to be clicked, and how to give the choice back to the grating."""
     count = shapes(results.session().info.config)["conv1"][0]
-    clickable(
-        results.filters(results.session(), "conv1", _COLUMNS),
-        [f"conv1:{i}" for i in range(count)],
-        _COLUMNS,
-        tile=(_TILE, _TILE),
-        key="stride_filters",
-        alt=t("stride.filters_alt", count=count),
-        on_click=lambda i: select(layer="conv1", channel=i),
-        selected=channel,
-    )
+    first_filters(channel, key="stride_filters", tile=_TILE, alt=t("stride.filters_alt", count=count))
     st.caption(t("stride.filters_kept" if kept else "stride.filters_strongest", unit=f"conv1:{channel}"))
     if kept:
         st.button(t("stride.back"), on_click=select, kwargs={"channel": None}, icon=":material/undo:")

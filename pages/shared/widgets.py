@@ -10,10 +10,14 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared.results import classification, ranking, session
+from pages.shared.clickable import clickable
+from pages.shared.results import classification, filters, ranking, session
 from pages.shared.state import select, selection, t, view
 from zfnet import Unit
+from zfnet.geometry import shapes
 from zfnet.render import UNSIGNED
+
+_FILTER_COLUMNS = 16
 
 
 def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "", **options: Any) -> None:
@@ -42,6 +46,38 @@ def controlled(
     # the widget's default back as if somebody had chosen it.
     st.session_state[key] = value
     widget(label, key=key, on_change=lambda: change(st.session_state[key]), **options)
+
+
+def choose_any_class(field: str, label: str, placeholder: str, **options: Any) -> None:
+    """Show all classes to choose from for one field of the selection; they are searched by name in both languages."""
+    labels, language = session().info.labels, selection().language
+    choose(
+        st.selectbox,
+        field,
+        label,
+        # Streamlit keeps the words of a choice once made: another language is another box.
+        place=language,
+        options=list(range(len(labels))),
+        format_func=lambda i: labels.both(i, language),
+        placeholder=placeholder,
+        index=None,
+        **options,
+    )
+
+
+def first_filters(channel: int, *, key: str, tile: int, alt: str) -> None:
+    """Show the filters of conv1 with one of them marked, none for -1; a click selects the filter on every page."""
+    backend = session()
+    clickable(
+        filters(backend, "conv1", _FILTER_COLUMNS),
+        [f"conv1:{i}" for i in range(shapes(backend.info.config)["conv1"][0])],
+        _FILTER_COLUMNS,
+        tile=(tile, tile),
+        key=key,
+        alt=alt,
+        on_click=lambda i: select(layer="conv1", channel=i),
+        selected=channel,
+    )
 
 
 def choose_colours() -> None:
