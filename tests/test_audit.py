@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from pages.shared.selection import Selection
 from tests.oracle import PADDED, narrow, random_network, run, sequential, unchanged
 from tests.test_pages import drawn, encoded, send, visit
 from tests.test_pages import run as render
-from zfnet import Cancelled, InferenceSession, SelectionError, __main__, crop
+from zfnet import Cancelled, InferenceSession, SelectionError, crop
 from zfnet.__main__ import main
 from zfnet.audit import (
     ALIASED,
@@ -343,7 +344,7 @@ def test_the_shell_prints_a_table_and_the_channels(
 def test_progress_is_shown_on_a_terminal_only(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(__main__.sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert main(["audit", str(folder), "--layer", "conv1", "--device", "cpu"]) == 0
     assert capsys.readouterr().err == "".join(f"\rfile {n} of 4" for n in range(1, 5)) + "\n"
 

@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 
 from tests.oracle import narrow, random_network, unchanged
-from zfnet import InferenceSession, SelectionError
-from zfnet import session as session_module
+from zfnet import InferenceSession, SelectionError, host
 from zfnet.checkpoint import EMBEDDED, read_checkpoint
 from zfnet.geometry import LAYERS, TABLE
 from zfnet.model import Trace, ZFNet
@@ -105,7 +104,7 @@ def test_a_head_that_is_not_there_cannot_be_permuted() -> None:
 def test_a_weight_set_has_an_id_of_its_own_that_says_what_it_is(fresh: InferenceSession) -> None:
     real = fresh.info
 
-    def info(until: str, seed: int) -> session_module.SessionInfo:
+    def info(until: str, seed: int) -> host.SessionInfo:
         return fresh.randomised(until, from_layer="conv5", seed=seed).info
 
     ids = {info(until, seed).checkpoint_id for until in ("conv5", "conv4", "conv1") for seed in (0, 1)}
@@ -132,7 +131,7 @@ def test_a_twin_shares_places_and_unpermuted_weights_and_computes_a_permutation_
 
 
 def test_what_is_kept_of_permuted_weights_is_bounded(fresh: InferenceSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "_PERMUTED_MEBIBYTES", 8)
+    monkeypatch.setattr(host, "_PERMUTED_MEBIBYTES", 8)
     bounded = InferenceSession(read_checkpoint(EMBEDDED), CPU)
     for seed in range(4):
         bounded.randomised("conv4", from_layer="conv5", seed=seed)

@@ -23,8 +23,8 @@ from zfnet import (
     SelectionError,
     crop,
     deconvnet,
+    host,
 )
-from zfnet import session as session_module
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
 from zfnet.geometry import LAYERS, TABLE
 from zfnet.window import Window
@@ -50,7 +50,7 @@ def fresh(checkpoint: Checkpoint) -> InferenceSession:
 @pytest.fixture
 def single(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> InferenceSession:
     """A session in which one computation runs at a time."""
-    monkeypatch.setattr(session_module, "_cores", lambda: 1)
+    monkeypatch.setattr(host, "_cores", lambda: 1)
     return InferenceSession(checkpoint, CPU)
 
 
@@ -240,7 +240,7 @@ def fail(*_: object, **__: object) -> None:
 def test_slots_times_threads_stay_within_the_cores(
     checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, *, cores: int, threads: int, slots: int
 ) -> None:
-    monkeypatch.setattr(session_module, "_cores", lambda: cores)
+    monkeypatch.setattr(host, "_cores", lambda: cores)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     assert InferenceSession(checkpoint, CPU).slots == slots
 
@@ -248,7 +248,7 @@ def test_slots_times_threads_stay_within_the_cores(
 def test_as_many_computations_run_at_once_as_there_are_slots(
     checkpoint: Checkpoint, sample: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "_cores", lambda: 3)
+    monkeypatch.setattr(host, "_cores", lambda: 3)
     session = InferenceSession(checkpoint, CPU)
     session.trace(sample)
     running, most, lock, pullback_cells = 0, 0, threading.Lock(), deconvnet.pullback_cells

@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from tests.test_house import ROOT
-from zfnet import InferenceSession, MaximizationSettings, Unit, __main__, crop, decode_image
+from zfnet import InferenceSession, MaximizationSettings, Unit, crop, decode_image
 from zfnet.__main__ import main
 from zfnet.arithmetic import as_csv
 from zfnet.cam import METHODS
 from zfnet.gallery import EMBEDDED_GALLERY
 from zfnet.geometry import LAYERS, NETWORKS, layer_table, total
 from zfnet.occlusion import Square
+from zfnet.shell import commands
 
 Run = Callable[..., str]
 
@@ -258,7 +259,7 @@ def test_maximize_makes_what_the_session_makes(run: Run, tmp_path: Path, session
 def test_gallery_makes_every_unit_of_a_layer(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[list[Unit], MaximizationSettings, Path]] = []
     monkeypatch.setattr(
-        __main__, "make_gallery", lambda session, units, settings, out, progress: asked.append((units, settings, out))
+        commands, "make_gallery", lambda session, units, settings, out, progress: asked.append((units, settings, out))
     )
     run("gallery", "--layer", "conv1", "--steps", 3, "--out", tmp_path)
     run("gallery")

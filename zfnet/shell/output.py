@@ -1,0 +1,115 @@
+"""What the commands write: pictures, arrays, and a description of each result."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zfnet import InferenceSession, Unit, render
+from zfnet.cam import ClassMap
+from zfnet.deconvnet import Projection
+from zfnet.geometry import receptive_field
+from zfnet.maximization import Maximization
+from zfnet.occlusion import OcclusionMaps
+
+_SIDE = 672
+
+
+class Output:
+    """A folder that collects pictures, arrays and what is known about them."""
+
+    def __init__(self, folder: Path, keep_arrays: bool) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"{folder} is a file, expected a folder to write into")
+        self._folder, self._keep_arrays = folder, keep_arrays
+        self._arrays: dict[str, np.ndarray] = {}
+
+    def picture(self, name: str, pixels: np.ndarray, array: np.ndarray | None = None) -> str:
+        """Write pixels, uint8 (H, W, 3), enlarged; return the file's name."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / f"{name}.png").write_bytes(render.encode_png(render.enlarge(pixels, _SIDE)))
+        if array is not None:
+            self._arrays[name] = array
+        return f"{name}.png"
+
+    def close(self, result: dict[str, Any]) -> None:
+        """Write ``result.json`` and, where asked for, ``arrays.npz``."""
+        (self._folder / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        if self._keep_arrays:
+            np.savez_compressed(self._folder / "arrays.npz", **self._arrays)  # type: ignore[arg-type]
+        print(f"written to {self._folder}")
+
+
+def write_projection(output: Output, name: str, p: Projection) -> dict[str, Any]:
+    """Write a projection with its receptive field; return what is known about it."""
+    shown, limit = render.projection(p.pixels, p.box)
+    pixels = render.draw_box(shown, p.box) if p.position else shown
+    described = {"unit": str(p.unit), "position": p.position, "activation": p.activation, "box": p.box}
+    described["full_colour"] = limit
+    return {"file": output.picture(name, pixels, p.pixels), **described}
+
+
+def write_map(
+    output: Output, name: str, m: ClassMap, *, session: InferenceSession, view: Image.Image
+) -> dict[str, Any]:
+    """Write a class map on the picture; return what is known about it."""
+    placed = render.place(m.values, receptive_field(session.info.config, m.layer))
+    pixels = render.overlay(np.asarray(view), render.normalise(placed, 0, float(m.values.max())))
+    described = {"class": m.class_index, "name": session.info.labels.name(m.class_index), "method": m.method}
+    return {
+        "file": output.picture(name, pixels, m.values),
+        **described,
+        "layer": m.layer,
+        "head": m.head,
+        "maximum": float(m.values.max()),
+    }
+
+
+def write_occlusion(output: Output, found: OcclusionMaps, *, session: InferenceSession) -> dict[str, Any]:
+    """Write the three maps, each coloured from its lowest value to its highest; return what is known about them."""
+    names, labels = session.info.labels, found.labels
+    drawn = {
+        name: (render.heat(values, limits=(float(values.min()), float(values.max()))), values)
+        for name, values in (("probability", found.probability), ("activation", found.activation))
+    }
+    drawn["label"] = (render.categorical(found.label, [index for index, _ in labels]), found.label)
+    whole, total, answer = found.whole
+    return {
+        "class": found.class_index,
+        "name": names.name(found.class_index),
+        "head": found.head,
+        "unit": str(found.unit),
+        "square": asdict(found.square),
+        "offsets": found.offsets,
+        "whole": {"probability": whole, "activation": total, "label": answer},
+        "lowest": {"probability": float(found.probability[found.lowest]), "box": found.box(*found.lowest)},
+        "labels": [
+            {
+                "class": index,
+                "name": names.name(index),
+                "places": count,
+                "colour": render.category(rank),
+            }
+            for rank, (index, count) in enumerate(labels)
+        ],
+        "files": {name: output.picture(name, *pair) for name, pair in drawn.items()},
+    }
+
+
+def write_maximization(output: Output, name: str, m: Maximization) -> dict[str, Any]:
+    """Write a synthesised picture; return how it came about."""
+    file = output.picture(name, m.image, m.image)
+    return {
+        "file": file,
+        "unit": str(m.unit),
+        "settings": asdict(m.settings),
+        "curve": [round(float(v), 5) for v in m.curve],
+    }
+
+
+def file_name(unit: Unit) -> str:
+    """Return a unit as part of a file's name."""
+    return str(unit).replace(":", "-").replace("@", "-at-").replace(",", "-")
