@@ -268,6 +268,7 @@ class InferenceSession(Host):
         *,
         square: occlusion_.Square | None = None,
         head: str = "fc",
+        resume: occlusion_.OcclusionMaps | None = None,
         progress: occlusion_.Progress | None = None,
         cancel: Cancel | None = None,
     ) -> occlusion_.OcclusionMaps:
@@ -282,6 +283,7 @@ class InferenceSession(Host):
             self._normalise,
             square=square or occlusion_.Square(),
             head=head,
+            resume=resume,
             slot=lambda: self._compute(cancel),
             progress=progress,
             cancel=cancel,
