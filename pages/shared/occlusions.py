@@ -121,7 +121,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
         kept=_clicked(maps),
         words={
             "probability": [percent(value) for value in maps.probability.flat],
-            "change": [_points(value - whole) for value in maps.probability.flat],
+            "change": [points(value - whole) for value in maps.probability.flat],
             "activation": [f"{value:.1f}" for value in maps.activation.flat],
             "label": [class_name(index) for index in maps.label.flat],
         },
@@ -133,7 +133,8 @@ def percent(share: float) -> str:
     return f"{share:.1%}" if share >= _RARE else f"{share:.3%}"
 
 
-def _points(change: float) -> str:
+def points(change: float) -> str:
+    """Return a change of a probability in points of a hundredth, with its sign."""
     return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= _RARE / 2 else "±0.0"
 
 
