@@ -3,7 +3,7 @@ it is made."""
 
 import streamlit as st
 
-from pages.shared import belief, knockouts, sanity
+from pages.shared import belief, knockouts, pointing, sanity, scaled_units
 from pages.shared.class_activation import compare, controls, every_method, fine_lines, one_class, take_apart
 from pages.shared.state import t
 from pages.shared.widgets import choose_class, class_index, reading
@@ -18,6 +18,8 @@ compare(shown, asked, paint)
 take_apart(shown, asked, paint)
 fine_lines(shown, asked)
 knockouts.needed(shown, asked)
+scaled_units.show(shown, asked.head)
 belief.show(shown, asked)
+pointing.show(asked, paint)
 sanity.show_permuted_evidence(shown)
 reading("gradcam")

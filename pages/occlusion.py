@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import occlusions, results
+from pages.shared import occlusion_runs, occlusions, results
 from pages.shared.selection import SIZES, STRIDES
 from pages.shared.state import select, selection, t
 from pages.shared.widgets import choose, choose_class, choose_head, class_index, reading
@@ -34,22 +34,16 @@ with step:
     choose(st.segmented_control, "stride", t("occlusion.stride"), options=STRIDES, required=True)
 now = selection()
 square = Square(now.size, now.stride, now.fill, now.seed if now.fill == "noise" else 0)
-asked = occlusions.Asked(class_index(), square, now.head)
-places, usual = (len(one.offsets()) ** 2 for one in (square, Square()))
+asked = occlusion_runs.Asked(class_index(), square, now.head)
 
 seen, said = st.columns([1, 2.4], gap="medium")
 # Always there, so that nothing below jumps when the page runs again.
 picture, question = seen.empty(), said.empty()
-found = occlusions.kept(asked)
+found = occlusion_runs.kept(asked)
 if not found:
     with question.container():
-        if places > AT_ONCE:
-            st.markdown(t("occlusion.many", places=places, times=places / usual))
-        run = places <= AT_ONCE or st.button(
-            t("occlusion.run", places=places), type="primary", icon=":material/play_arrow:"
-        )
-        if run:
-            found = occlusions.visit(asked, picture, st.empty())
+        if asked.places <= AT_ONCE or occlusion_runs.wanted(asked, picture):
+            found = occlusion_runs.visit(asked, picture, st.empty())
     if found:
         question.empty()
 if found:

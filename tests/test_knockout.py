@@ -20,7 +20,7 @@ from tests.test_pages import Open, chosen, run, visit, words
 from zfnet import InferenceSession, SelectionError, Unit, crop
 from zfnet.errors import Cancelled
 from zfnet.geometry import CONVOLUTIONS
-from zfnet.knockout import knockout, needed
+from zfnet.knockout import Knockout, knockout, needed
 from zfnet.model import Trace, ZFNet
 
 __all__ = ["visit"]
@@ -284,28 +284,99 @@ def test_the_page_finds_the_channels_and_says_where_the_answer_turns(
     assert (chosen(at).layer, chosen(at).channel) == ("conv5", steps[2].unit.channel)
 
 
+def changed(found: Knockout, index: int, name: str, language: str) -> str:
+    """Return what the page says about the class, from a knock-out."""
+    was, now = (percent(float(p[index])) for p in (found.probabilities_before, found.probabilities_after))
+    low, high = (f"{float(z[index]):.2f}".replace("-", "−") for z in (found.logits_before, found.logits_after))
+    return texts.text("knockout.change", language, name=name, before=was, after=now, low=low, high=high)
+
+
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_channels_are_switched_off_by_name_or_all_that_were_found(
     visit: Open, session: InferenceSession, view: Image.Image, language: str
 ) -> None:
     at = visit("gradcam", image="fire_engine", lang=language)
     index, name, already = session.classify(view).classes[0].index, session.info.labels.name, lists(at)
-    run(at.multiselect(key="knocked_out").set_value(["conv5:81", "conv5:3"]))
+    run(at.multiselect(key="scaled_units").set_value(["conv5:81", "conv5:3"]))
     found = session.knockout(view, ["conv5:81", "conv5:3"])
-    was, now = (percent(float(p[index])) for p in (found.probabilities_before, found.probabilities_after))
-    said = texts.text("knockout.change", language, name=name(index, language), before=was, after=now)
-    assert said in words(at)
+    assert changed(found, index, name(index, language), language) in words(at)
+    assert texts.text("knockout.after", language, count=2) in words(at)
     assert len(lists(at)) == len(already) + 2
     assert all(name(i, language) in lists(at)[-1] for i in found.top())
+    run(at.slider(key="scale_factor").set_value(2.0))
     run(at.toggle(key="needed").set_value(True))
     these = texts.text("knockout.these", language, count=5)
     (button,) = (button for button in at.button if button.label == these)
     run(button.click())
     steps = session.needed(view, index)
-    assert at.multiselect(key="knocked_out").value == [str(step.unit) for step in steps]
+    assert at.multiselect(key="scaled_units").value == [str(step.unit) for step in steps]
+    assert at.slider(key="scale_factor").value == 0
     assert percent(steps[-1].probability) in words(at)
-    run(at.multiselect(key="knocked_out").set_value([]))
+    run(at.multiselect(key="scaled_units").set_value([]))
     assert lists(at) == already
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("head", ["fc", "gap"])
+def test_units_of_any_layers_are_scaled_and_the_logits_told(
+    visit: Open, session: InferenceSession, view: Image.Image, *, language: str, head: str
+) -> None:
+    at = visit("gradcam", image="fire_engine", lang=language, head=head, class_="555")
+    units = ["conv1:7", "conv3:5", "conv4:12@6,9"]
+    run(at.multiselect(key="scaled_units").set_value(units))
+    run(at.slider(key="scale_factor").set_value(2.5))
+    found, name = session.knockout(view, units, scale=2.5, head=head), session.info.labels.name
+    assert changed(found, 555, name(555, language), language) in words(at)
+    assert texts.text("knockout.after_scaled", language, count=3, factor="2.5") in words(at)
+    table = at.table[-1].value
+    before = np.argsort(-found.logits_before, kind="stable")[:5].tolist()
+    classes = list(dict.fromkeys([555, *before, *found.top()]))
+    mean = texts.text("knockout.mean_logit", language)
+    assert table[texts.text("knockout.column_class", language)].tolist() == [
+        *(name(i, language) for i in classes),
+        mean,
+    ]
+    for column, row in zip(table[texts.text("knockout.column_change", language)], classes, strict=False):
+        change = float(found.logits_after[row]) - float(found.logits_before[row])
+        assert float(column.replace("−", "-")) == pytest.approx(change, abs=0.006)
+    # At 1 nothing changes, and nothing is told to have changed.
+    run(at.slider(key="scale_factor").set_value(1.0))
+    changes = at.table[-1].value[texts.text("knockout.column_change", language)]
+    assert set(changes) == {"+0.00"}
+    assert set(at.table[-1].value[texts.text("knockout.column_points", language)]) == {"±0.0", ""}
+
+
+def test_the_selected_channel_and_its_cell_are_added_by_a_click(
+    visit: Open, session: InferenceSession, view: Image.Image
+) -> None:
+    at = visit("gradcam", image="fire_engine", layer="conv2", channel="9", position="3,4")
+    run(at.button(key="add_channel").click())
+    assert at.multiselect(key="scaled_units").value == ["conv2:9"]
+    assert at.button(key="add_channel").disabled
+    run(at.button(key="add_cell").click())
+    assert at.multiselect(key="scaled_units").value == ["conv2:9", "conv2:9@3,4"]
+    index = session.classify(view).classes[0].index
+    found = session.knockout(view, ["conv2:9"])
+    assert changed(found, index, session.info.labels.name(index), "en") in words(at)
+
+
+def test_nothing_of_a_pooling_is_offered(visit: Open) -> None:
+    at = visit("gradcam", layer="pool5", channel="9")
+    assert not {"add_channel", "add_cell"} & {button.key for button in at.button}
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_what_is_no_unit_of_a_convolution_is_left_out_and_said_so(
+    visit: Open, session: InferenceSession, view: Image.Image, language: str
+) -> None:
+    at = visit("gradcam", image="fire_engine", lang=language)
+    wrong = ["conv3:999", "pool5:1", "![x](http://example.org) conv5", "conv5:1@99,0"]
+    run(at.multiselect(key="scaled_units").set_value([*wrong[:2], " conv5:3 ", *wrong[2:]]))
+    said = [warning.value for warning in at.warning]
+    assert [any(f"`{text}`" in warning for warning in said) for text in wrong] == [True] * 4
+    index = session.classify(view).classes[0].index
+    found = session.knockout(view, ["conv5:3"])
+    assert changed(found, index, session.info.labels.name(index, language), language) in words(at)
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)

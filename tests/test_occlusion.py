@@ -1,6 +1,7 @@
 """Occlusion: against the whole network on covered pictures, against captum, and the ways it can be asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,6 +151,104 @@ def test_it_can_be_stopped_between_steps(network: ZFNet, trace: Trace) -> None:
 
     with pytest.raises(Cancelled, match="stopped after 32 of 36 places"):
         occlusion(network, trace, 0, identity, square=Square(size=40, stride=40), cancel=cancel)
+
+
+def stopped(network: ZFNet, trace: Trace, steps: int, **options: object) -> OcclusionMaps:
+    """Return what a run has handed out when it is stopped after some steps."""
+    handed: list[OcclusionMaps] = []
+    with pytest.raises(Cancelled):
+        occlusion(
+            network,
+            trace,
+            5,
+            identity,
+            square=FINE,
+            progress=lambda done, of, maps: handed.append(maps()),
+            cancel=lambda: len(handed) == steps,
+            **options,
+        )
+    return handed[-1]
+
+
+FINE = Square(size=40, stride=40)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_stopped_run_goes_on_to_the_very_maps_of_one_that_was_not(
+    network: ZFNet, trace: Trace, steps: int, head: str
+) -> None:
+    whole = occlusion(network, trace, 5, identity, square=FINE, head=head)
+    part = stopped(network, trace, steps, head=head)
+    assert part.visited == 16 * steps
+    seen: list[int] = []
+    found = occlusion(
+        network,
+        trace,
+        5,
+        identity,
+        square=FINE,
+        head=head,
+        resume=part,
+        progress=lambda done, of, maps: seen.append(done),
+    )
+    assert seen == [32, 36][steps - 1 :]
+    for name in ("probability", "activation", "label"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert (found.whole, found.unit, found.visited) == (whole.whole, whole.unit, 36)
+    assert part.visited == 16 * steps  # what it went on with is as it was
+
+
+def test_a_run_can_be_stopped_twice_and_a_finished_one_has_nothing_left_to_do(network: ZFNet, trace: Trace) -> None:
+    whole = occlusion(network, trace, 5, identity, square=FINE)
+    twice = stopped(network, trace, 1, resume=stopped(network, trace, 1))
+    assert twice.visited == 32
+    for part in (twice, whole):
+        found = occlusion(network, trace, 5, identity, square=FINE, resume=part)
+        np.testing.assert_array_equal(found.probability, whole.probability)
+    occlusion(network, trace, 5, identity, square=FINE, resume=whole, cancel=lambda: True)
+
+
+def test_half_a_step_is_done_again(network: ZFNet, trace: Trace) -> None:
+    whole = occlusion(network, trace, 5, identity, square=FINE)
+    label = whole.label.copy()
+    label.flat[21:] = -1
+    seen: list[tuple[int, int]] = []
+    found = occlusion(
+        network,
+        trace,
+        5,
+        identity,
+        square=FINE,
+        resume=replace(whole, label=label),
+        progress=lambda done, of, maps: seen.append((done, maps().visited)),
+    )
+    assert seen == [(32, 32), (36, 36)]
+    np.testing.assert_array_equal(found.activation, whole.activation)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"class_index": 4},
+        {"head": "gap"},
+        {"square": Square(size=40, stride=40, fill="mean")},
+        {"unit": Unit("conv5", 99)},
+        {"whole": (0.5, 1.0, 7)},
+    ],
+    ids=str,
+)
+def test_maps_of_another_question_are_not_gone_on_with(network: ZFNet, trace: Trace, change: dict[str, object]) -> None:
+    part = replace(stopped(network, trace, 1), **change)
+    with pytest.raises(SelectionError, match="these maps are of another picture, class, head or square"):
+        occlusion(network, trace, 5, identity, square=FINE, resume=part)
+
+
+def test_maps_with_gaps_are_refused(network: ZFNet, trace: Trace) -> None:
+    part = stopped(network, trace, 1)
+    part.label[0, 3] = -1
+    with unchanged(network, trace), pytest.raises(SelectionError, match="these maps have gaps"):
+        occlusion(network, trace, 5, identity, square=FINE, resume=part)
 
 
 def test_a_place_is_held_for_one_step_only(session: InferenceSession, sample: Image.Image) -> None:

@@ -10,13 +10,16 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
 from pages.shared import texts
-from pages.shared.occlusions import Asked, percent
+from pages.shared.occlusion_runs import Asked
+from pages.shared.occlusions import percent
 from pages.shared.pictures import sample_picture, samples
 from pages.shared.selection import SCALES, STARTS, Selection
 from pages.shared.state import MAX_UPLOADS
@@ -454,6 +457,82 @@ def test_many_places_are_visited_only_when_asked_for(visit: Open) -> None:
     assert "289" in words(at)
     assert label not in [button.label for button in at.button]
     assert "places the answer" in words(at)
+
+
+@pytest.fixture
+def clicks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Stop runs of the occlusion as a click does: each after so many places as are put in this list."""
+    due: list[int] = []
+    compute = InferenceSession.occlusion
+
+    def interrupted(self: InferenceSession, *arguments: Any, progress: Any = None, **options: Any) -> OcclusionMaps:
+        def watched(done: int, places: int, maps: Any) -> None:
+            if progress:
+                progress(done, places, maps)
+            if due and done >= due[0]:
+                del due[0]
+                st.stop()
+
+        return compute(self, *arguments, progress=watched, **options)
+
+    monkeypatch.setattr(InferenceSession, "occlusion", interrupted)
+    yield due
+    assert not due
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_a_stopped_run_is_shown_as_far_as_it_came_and_goes_on(
+    visit: Open, session: InferenceSession, clicks: list[int], language: str
+) -> None:
+    # Another picture for each language: what one visitor has had computed is there for all.
+    image = list(samples())[list(texts.LANGUAGES).index(language)]
+    at = covering(visit, stride=8, size=92, lang=language, image=image)
+    clicks += [60, 100]
+    run(at.button(key="visit").click())
+    for done in (64, 112):
+        run(at)
+        said = texts.text("occlusion.stopped", language, done=done, places=324)
+        assert said in words(at)
+        assert at.button(key="visit").label == texts.text("occlusion.go_on", language, done=done, places=324)
+        part = at.session_state["stopped_occlusion"].maps
+        name = session.info.labels.name(part.class_index, language)
+        drawn = texts.text("occlusion.preview_alt", language, name=name)
+        assert drawn in [image.proto.imgs[0].alt for image in at.main.image]
+        run(at.button(key="visit").click())
+    assert "stopped_occlusion" not in at.session_state
+    for sentence in costs(at, session, Square(92, 8), class_index=part.class_index):
+        assert sentence in words(at)
+
+
+def test_a_stopped_run_outlives_other_questions_but_not_a_longer_one(visit: Open, clicks: list[int]) -> None:
+    at = covering(visit, stride=8, size=88)
+    first = at.button(key="visit").label
+    clicks.append(60)
+    run(at.button(key="visit").click())
+    # A short run, which begins by itself, goes on by itself, and leaves the longer one alone.
+    run(at.segmented_control(key="choose_stride").set_value(32))
+    assert "visit" not in [button.key for button in at.button]
+    turn(turn(at, "overview"), "occlusion")
+    run(at.segmented_control(key="choose_stride").set_value(8))
+    assert "64" in at.button(key="visit").label
+    # Another fill is another question.
+    run(at.segmented_control(key="choose_fill").set_value("mean"))
+    assert at.button(key="visit").label == first
+    clicks.append(16)
+    run(at.button(key="visit").click())
+    run(at.segmented_control(key="choose_fill").set_value("grey"))
+    assert at.button(key="visit").label == first
+
+
+def test_a_stopped_run_is_of_one_picture(visit: Open, clicks: list[int]) -> None:
+    at = covering(visit, stride=8, size=84)
+    clicks.append(16)
+    run(at.button(key="visit").click())
+    run(at)
+    part = at.session_state["stopped_occlusion"].maps
+    assert np.isfinite(part.probability).sum() == part.visited == 16
+    at.session_state["selection"] = replace(chosen(at), image=list(samples())[3])
+    assert texts.text("occlusion.run", "en", places=part.label.size) == run(at).button(key="visit").label
 
 
 def test_what_the_network_sees_is_shown_at_the_place_that_was_clicked(visit: Open, session: InferenceSession) -> None:

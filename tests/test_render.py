@@ -463,3 +463,16 @@ def test_switches_at_the_edge_are_drawn_within_the_map(cell: tuple[int, int]) ->
     sheet = render.switches(np.ones((10, 10), np.float32), cells, np.ones((1, 1)))
     assert len(sheet) == len(sheet[0])
     assert dots(sheet, render._ARRIVING)
+
+
+@pytest.mark.parametrize("point", [(50.0, 60.5), (0.0, 99.0), (-8.0, 40.0)])
+def test_a_point_is_ringed_in_red_and_the_ring_stays_in_the_picture(point: tuple[float, float]) -> None:
+    plain = np.zeros((100, 100, 3), np.uint8)
+    ringed = render.draw_point(plain, point, 10)
+    changed = np.argwhere((ringed != plain).any(2))
+    middle = np.clip(point, 10, 89)
+    distances = np.hypot(*(changed - middle).T)
+    assert 3 < distances.min() < distances.max() < 12
+    assert {tuple(rgb) for rgb in ringed[tuple(changed.T)].tolist()} == {(255, 255, 255), (214, 39, 40)}
+    assert np.abs(changed.mean(0) - middle).max() < 0.6
+    assert not plain.any()

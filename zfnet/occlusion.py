@@ -13,8 +13,9 @@ computed anew (``zfnet.reach``), which gives the same maps.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
+from math import isclose
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from zfnet.unit import Unit
 
 # Squares in one step: enough for large products, few enough that others' calls go in between.
 _BATCH = 16
+# Two traces of one picture agree to this share.
+_SAME = 1e-4
 _GREY = 128 / 255
 
 Normalise = Callable[[Tensor], Tensor]
@@ -65,6 +68,11 @@ class OcclusionMaps:
     activation: np.ndarray = field(repr=False)
     label: np.ndarray = field(repr=False)
     whole: tuple[float, float, int]
+
+    @property
+    def visited(self) -> int:
+        """Return at how many places the square has been."""
+        return int((self.label >= 0).sum())
 
     @property
     def lowest(self) -> tuple[int, int]:
@@ -125,6 +133,7 @@ def occlusion(
     *,
     square: Square = Square(),
     head: str = "fc",
+    resume: OcclusionMaps | None = None,
     slot: Callable[[], AbstractContextManager[None]] = nullcontext,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -138,12 +147,14 @@ def occlusion(
         normalise: from colours in [0, 1] to what the network reads.
         square: what covers the picture. It visits every stride, and last the far edge.
         head: which classifier answers, "fc" or "gap".
+        resume: what ``progress`` handed out before a stop. The square goes on from there, and the maps are those of a
+            run without a stop, to the last bit.
         slot: entered for every step, so that others' work can go in between.
         progress: called after every step.
         cancel: asked before every step.
 
     Raises:
-        SelectionError: for a class, a head or a square that does not exist.
+        SelectionError: for a class, a head or a square that does not exist, or maps of another question to go on with.
         Cancelled: when ``cancel`` says so.
     """
     logits, side = trace.outputs[head_layer(trace, head)][0], model.config.input_size
@@ -155,15 +166,18 @@ def occlusion(
     probability, activation = (np.full(shape, np.nan, np.float32) for _ in range(2))
     label = np.full(shape, -1)
     whole = (float(logits.softmax(0)[class_index]), float(conv5[channel].sum()), int(logits.argmax()))
+    maps = OcclusionMaps(
+        class_index, head, Unit("conv5", channel), square, offsets, probability, activation, label, whole
+    )
+    begun = _take_up(resume, maps) if resume else 0
 
     def so_far() -> OcclusionMaps:
-        maps = (probability.copy(), activation.copy(), label.copy())
-        return OcclusionMaps(class_index, head, Unit("conv5", channel), square, offsets, *maps, whole)
+        return replace(maps, probability=probability.copy(), activation=activation.copy(), label=label.copy())
 
     with slot():
         cover = FILLS[square.fill](trace.input, square, normalise)[0]
     places = list(product(range(len(offsets)), repeat=2))
-    for start in range(0, len(places), _BATCH):
+    for start in range(begun, len(places), _BATCH):
         if cancel and cancel():
             raise Cancelled(f"stopped after {start} of {len(places)} places")
         batch = places[start : start + _BATCH]
@@ -206,6 +220,22 @@ def _answer(model: ZFNet, trace: Trace, patches: Patches, *, head: str, channel:
     pooled = trace.outputs["pool5"][0]
     whole = reached["pool5"].laid_on(pooled, [(0, 0)] * len(new.starts), (pooled.shape[1], pooled.shape[2]))
     return model.head("fc", whole.flatten(1)), sums[:, channel]
+
+
+def _take_up(old: OcclusionMaps, new: OcclusionMaps) -> int:
+    """Write the whole steps of stopped maps into empty ones, and return how many places these are."""
+    asked = [(maps.class_index, maps.head, maps.unit, maps.square, maps.offsets) for maps in (old, new)]
+    alike = all(isclose(was, now, rel_tol=_SAME) for was, now in zip(old.whole, new.whole, strict=True))
+    if asked[0] != asked[1] or not alike:
+        raise SelectionError("these maps are of another picture, class, head or square: begin without them")
+    done = old.visited
+    if (old.label.flat[:done] < 0).any():
+        raise SelectionError("these maps have gaps: go on with what a stopped run has handed out")
+    # A step is computed in one product: beginning where one began gives the same sums.
+    done -= 0 if done == old.label.size else done % _BATCH
+    for was, now in ((old.probability, new.probability), (old.activation, new.activation), (old.label, new.label)):
+        now.flat[:done] = was.flat[:done]
+    return done
 
 
 def _check(model: ZFNet, class_index: int, square: Square) -> None:

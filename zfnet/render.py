@@ -239,6 +239,17 @@ def draw_box(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return np.asarray(picture)
 
 
+def draw_point(pixels: np.ndarray, point: tuple[float, float], radius: int = 14) -> np.ndarray:
+    """Ring a ``point`` (row, column) in red between white; at the picture's edge the ring moves inwards."""
+    picture = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(picture)
+    y, x = (min(max(at, radius), size - 1 - radius) for at, size in zip(point, pixels.shape, strict=False))
+    for distance, colour_, width in ((0, _BOX_COLOURS[0], 6), (-1, _BOX_COLOURS[1], 4)):
+        reach = radius + distance
+        draw.ellipse((x - reach, y - reach, x + reach, y + reach), outline=colour_, width=width)
+    return np.asarray(picture)
+
+
 def switches(below: np.ndarray, cells: np.ndarray, signal: np.ndarray, side: int = 448) -> np.ndarray:
     """Draw on a map, in grey, which cells the pooling windows chose, and which of those a signal comes back to.
 

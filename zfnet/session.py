@@ -20,10 +20,12 @@ from zfnet import guided_gradcam as guided_gradcam_
 from zfnet import knockout as knockout_
 from zfnet import occlusion as occlusion_
 from zfnet import overwriting as overwriting_
+from zfnet import pointing as pointing_
 from zfnet import saliency as saliency_
 from zfnet import stride as stride_
 from zfnet.host import Host
 from zfnet.images import to_pixels
+from zfnet.model import Trace
 from zfnet.sharing import Cancel
 from zfnet.unit import Unit
 
@@ -268,6 +270,7 @@ class InferenceSession(Host):
         *,
         square: occlusion_.Square | None = None,
         head: str = "fc",
+        resume: occlusion_.OcclusionMaps | None = None,
         progress: occlusion_.Progress | None = None,
         cancel: Cancel | None = None,
     ) -> occlusion_.OcclusionMaps:
@@ -282,6 +285,7 @@ class InferenceSession(Host):
             self._normalise,
             square=square or occlusion_.Square(),
             head=head,
+            resume=resume,
             slot=lambda: self._compute(cancel),
             progress=progress,
             cancel=cancel,
@@ -325,6 +329,44 @@ class InferenceSession(Host):
             steps=steps,
             fill=fill,
             head=head,
+            slot=lambda: self._compute(cancel),
+            cancel=cancel,
+        )
+
+    def pointing(
+        self,
+        picture: Image.Image,
+        second: Image.Image,
+        class_index: int | None = None,
+        *,
+        methods: Sequence[str] = ("gradcam",),
+        layer: str = "conv5",
+        head: str = "fc",
+        centred: bool = False,
+        cancel: Cancel | None = None,
+    ) -> pointing_.Pointing:
+        """Paste a second picture into each quadrant and ask where its class is; see :func:`zfnet.pointing.pointing`.
+
+        The class is by default the most probable one of the second picture. The traces of the composed pictures are
+        not kept.
+        """
+        if class_index is None:
+            class_index = self.classify(second, top=1, head=head, cancel=cancel).classes[0].index
+
+        def trace(quadrant: str) -> Trace:
+            with self._compute(cancel):
+                composed = pointing_.compose(picture, second, quadrant)
+                return self._model.trace(self.prepare(composed).to(self._device))
+
+        return pointing_.pointing(
+            self._model,
+            self.trace(picture, cancel=cancel),
+            map(trace, pointing_.QUADRANTS),
+            class_index,
+            methods=methods,
+            layer=layer,
+            head=head,
+            centred=centred,
             slot=lambda: self._compute(cancel),
             cancel=cancel,
         )

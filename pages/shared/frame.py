@@ -76,7 +76,7 @@ def sidebar() -> None:
 def header(title: str) -> None:
     """Show the page's title, whether the network is right, what it saw, and what it says."""
     for correction in corrections():
-        given, taken = _verbatim(correction.given), _verbatim(correction.taken)
+        given, taken = verbatim(correction.given), verbatim(correction.taken)
         st.warning(t("frame.corrected", parameter=correction.parameter, given=given, taken=taken))
     if missing():
         st.warning(t("frame.missing_upload"))
@@ -91,7 +91,7 @@ def header(title: str) -> None:
         answer()
 
 
-def _verbatim(text: str) -> str:
+def verbatim(text: str) -> str:
     """Return somebody else's words as Markdown that does nothing but show them: a link must not bring in pictures."""
     words = " ".join(text.split()).replace("`", "'")
     return f"`{words[:80]}`"
@@ -145,7 +145,7 @@ def _upload() -> None:
     )
     for name, error in upload_errors():
         reason = t(f"image_errors.{error.reason}", **error.values) if error.reason in REASONS else str(error)
-        st.error(f"{_verbatim(name)}: {reason} {t('frame.kept') if st.session_state.picture_kept else ''}")
+        st.error(f"{verbatim(name)}: {reason} {t('frame.kept') if st.session_state.picture_kept else ''}")
 
 
 def _unit() -> None:

@@ -1,4 +1,4 @@
-"""Maps switched off: those that an answer needs, beside how Grad-CAM ranks them, and any that the visitor names."""
+"""Maps switched off: those that an answer needs, beside how Grad-CAM ranks them."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,14 +11,13 @@ from pages.shared import results
 from pages.shared.evidence import Asked, parts
 from pages.shared.occlusions import percent
 from pages.shared.results import abandoned, cached
+from pages.shared.scaled_units import scaled, switch_off
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import class_name, shares
+from pages.shared.widgets import class_name
 from zfnet import InferenceSession, Unit
-from zfnet.geometry import shapes
-from zfnet.knockout import Knockout, Step
+from zfnet.knockout import Step
 
 _LAYER, _COUNT = "conv5", 5
-_CHOSEN = "knocked_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def found(session: InferenceSession, view: Image.Image, class_index: int, asked:
     evidence = parts(session, view, class_index, asked)
     ranked, heights = evidence.ranked().tolist(), evidence.parts
     adding = np.argsort(-heights, kind="stable")[: len(steps)].tolist()
-    instead = knocked_out(session, view, tuple(f"{asked.layer}:{channel}" for channel in adding), asked.head)
+    instead = scaled(session, view, tuple(f"{asked.layer}:{channel}" for channel in adding), asked.head)
     channels = [step.unit.channel for step in steps]
     return Needed(
         steps,
@@ -56,20 +55,13 @@ def found(session: InferenceSession, view: Image.Image, class_index: int, asked:
     )
 
 
-@cached
-def knocked_out(session: InferenceSession, view: Image.Image, units: tuple[str, ...], head: str) -> Knockout:
-    """Return the answer without some channels."""
-    return session.knockout(view, units, head=head, cancel=abandoned)
-
-
 def needed(index: int, asked: Asked) -> None:
-    """Let the maps be found that the answer needs, and let any be switched off."""
+    """Let the maps be found that the answer needs."""
     st.subheader(t("knockout.title"), anchor=False)
     st.caption(t("knockout.what", layer=_LAYER, name=class_name(index), count=_COUNT))
     if st.toggle(t("knockout.open", count=_COUNT), key="needed", persist_state="session"):
         asked = Asked("gradcam", _LAYER, asked.head, asked.centred)
         _show(index, found(results.session(), view(), index, asked))
-    _switch_off(index, asked.head)
 
 
 def _show(index: int, shown: Needed) -> None:
@@ -95,7 +87,7 @@ def _show(index: int, shown: Needed) -> None:
             _channel(step.unit)
         st.button(
             t("knockout.these", count=len(shown.steps)),
-            on_click=_choose,
+            on_click=switch_off,
             args=([str(step.unit) for step in shown.steps],),
             icon=":material/toggle_off:",
         )
@@ -128,33 +120,3 @@ def _table(index: int, shown: Needed) -> dict[str, list[str]]:
         t("knockout.column_rank"): [str(rank) for rank in shown.ranks],
         t("knockout.column_part"): [results.number(part) for part in shown.parts],
     }
-
-
-def _switch_off(index: int, head: str) -> None:
-    """Let channels be switched off by name, and show the new answer beside the old one."""
-    channels = shapes(results.session().info.config)[_LAYER][0]
-    units = st.multiselect(
-        t("knockout.switch_off", layer=_LAYER),
-        [f"{_LAYER}:{channel}" for channel in range(channels)],
-        key=_CHOSEN,
-        placeholder=t("knockout.none"),
-        select_all=False,
-        persist_state="session",
-    )
-    if not units:
-        return
-    answer = knocked_out(results.session(), view(), tuple(units), head)
-    old = results.classification(results.session(), view(), head).classes
-    before, after = st.columns(2, gap="medium")
-    with before:
-        st.caption(t("knockout.before"))
-        shares([(class_name(score.index), score.probability) for score in old])
-    with after:
-        st.caption(t("knockout.after", count=len(units)))
-        shares([(class_name(i), float(answer.probabilities_after[i])) for i in answer.top(_COUNT)])
-    was, now = (float(p[index]) for p in (answer.probabilities_before, answer.probabilities_after))
-    st.markdown(t("knockout.change", name=class_name(index), before=percent(was), after=percent(now)))
-
-
-def _choose(units: list[str]) -> None:
-    st.session_state[_CHOSEN] = units

@@ -1,24 +1,18 @@
-"""Occlusion maps: computed live, kept for everybody, shown with what each place says."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Occlusion maps, shown with what each place says."""
 
 import numpy as np
 import streamlit as st
-from PIL import Image
-from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared import results
+from pages.shared.occlusion_runs import Asked
 from pages.shared.probe import pane, probe
-from pages.shared.results import Look, cached
-from pages.shared.state import selection, t, view
-from pages.shared.widgets import class_name, every, picture, pixels
-from zfnet import InferenceSession, render
+from pages.shared.results import Look
+from pages.shared.state import t, view
+from pages.shared.widgets import class_name, picture
+from zfnet import render
 from zfnet.images import digest
-from zfnet.occlusion import OcclusionMaps, Square
+from zfnet.occlusion import OcclusionMaps
 
-# Often enough to see it grow; each preview is sent to the browser.
-_PREVIEW_SECONDS = 0.4
 # Values that differ by less than this share are the same, up to rounding.
 _SAME = 1e-3
 # What is worth a sentence when covering raises the probability.
@@ -27,69 +21,6 @@ _OPACITY = 0.85
 # Below this a probability is told with more digits.
 _RARE = 0.001
 _TOLD = ("top", "bottom", "left", "right", "probability", "change", "activation", "label")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the maps are about, besides the picture: a class, what covers the picture, which classifier answers."""
-
-    class_index: int
-    square: Square
-    head: str
-
-
-class _Missing(Exception):
-    """These maps have not been computed yet."""
-
-
-@cached
-def _keep(
-    session: InferenceSession, view: Image.Image, asked: Asked, _found: OcclusionMaps | None = None
-) -> OcclusionMaps:
-    """Keep the maps that are handed in, which are not part of the key; without them, return those that are kept.
-
-    A preview cannot be drawn from within a cached function, so the maps are computed outside. What raises is not
-    cached.
-    """
-    if _found is None:
-        raise _Missing
-    return _found
-
-
-def kept(asked: Asked) -> OcclusionMaps | None:
-    """Return the maps if anybody has had them computed."""
-    try:
-        return _keep(results.session(), view(), asked)
-    except _Missing:
-        return None
-
-
-def visit(asked: Asked, place: DeltaGenerator, line: DeltaGenerator) -> OcclusionMaps:
-    """Compute the maps, showing meanwhile how they grow in one place and how far they are in another.
-
-    Any click ends it: the page then runs anew.
-    """
-    alt, due = t("occlusion.preview_alt", name=class_name(asked.class_index)), every(_PREVIEW_SECONDS)
-    colormap = selection().colormap
-
-    def show(done: int, places: int, maps: Callable[[], OcclusionMaps]) -> None:
-        line.progress(done / places, t("occlusion.progress", done=done, places=places))
-        if due():
-            values = maps().probability
-            limits = float(np.nanmin(values)), float(np.nanmax(values))
-            pixels(place, render.enlarge(render.heat(values, colormap, limits), results.SIDE), alt)
-
-    line.progress(0.0, t("occlusion.progress", done=0, places=len(asked.square.offsets()) ** 2))
-    found = results.session().occlusion(
-        view(),
-        asked.class_index,
-        square=asked.square,
-        head=asked.head,
-        progress=show,
-        cancel=results.abandoned,
-    )
-    place.empty()
-    return _keep(results.session(), view(), asked, _found=found)
 
 
 def show_covered(maps: OcclusionMaps) -> None:
@@ -190,7 +121,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
         kept=_clicked(maps),
         words={
             "probability": [percent(value) for value in maps.probability.flat],
-            "change": [_points(value - whole) for value in maps.probability.flat],
+            "change": [points(value - whole) for value in maps.probability.flat],
             "activation": [f"{value:.1f}" for value in maps.activation.flat],
             "label": [class_name(index) for index in maps.label.flat],
         },
@@ -202,7 +133,8 @@ def percent(share: float) -> str:
     return f"{share:.1%}" if share >= _RARE else f"{share:.3%}"
 
 
-def _points(change: float) -> str:
+def points(change: float) -> str:
+    """Return a change of a probability in points of a hundredth, with its sign."""
     return f"{100 * change:+.1f}".replace("-", "−") if abs(change) >= _RARE / 2 else "±0.0"
 
 
