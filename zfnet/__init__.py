@@ -24,7 +24,7 @@ from zfnet.errors import (
     ZFNetError,
 )
 from zfnet.images import crop
-from zfnet.maximization import MaximizationSettings
+from zfnet.maximization_settings import MaximizationSettings
 from zfnet.session import InferenceSession
 from zfnet.unit import Unit
 

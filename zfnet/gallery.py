@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from zfnet.errors import SelectionError
-from zfnet.maximization import MaximizationSettings
+from zfnet.maximization_settings import MaximizationSettings
 from zfnet.session import InferenceSession
 from zfnet.unit import Unit
 

@@ -1,15 +1,18 @@
-"""Activation maximization: synthesise the picture that drives a unit, by gradient ascent on the pixels.
+"""Activation maximization: the picture that drives a unit, by gradient ascent on the picture.
 
-The picture is x = sigmoid(M · irfft2(s(f) · z)): z is an array of Fourier coefficients that Adam moves, s(f) = 1/max(f,
-1/size) gives every spatial frequency the weight it has in photographs, and M mixes three independent colours into RGB
-with the covariance of photographs. Every step shifts, scales and rotates the picture a little, so that only patterns
-that survive it are kept.
+    x* = argmax_x  E_t[log drive(t(x))] - Σ_r λ_r R_r(x)
 
-References: Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network"; Olah, Mordvintsev & Schubert 2017,
-"Feature Visualization", Distill.
+with Adam on the numbers z that x is written in (:mod:`zfnet.parametrisation`), a new small movement t for every step
+(:mod:`zfnet.transformation`) and penalties R (:mod:`zfnet.regularisers`); ``drive`` is the unit's value
+(:mod:`zfnet.objective`). By the logarithm a strength λ means the same for a quiet unit as for a loud one; below zero,
+drive - |drive| Σ λ R is climbed. A whole map and a fully connected unit are climbed coarse to fine: most steps on a
+small canvas, where a step is cheap, the last ones on the full one.
 
-Differences from these: the objective is the value before ReLU, so that a unit that starts silent has a gradient to
-follow.
+References: Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network"; Simonyan et al. 2014, "Deep Inside
+Convolutional Networks"; Yosinski et al. 2015, "Understanding Neural Networks Through Deep Visualization"; Olah et al.
+2017, "Feature Visualization", Distill.
+
+Differences from these: coarse to fine by enlarging the spectrum; a silent unit is climbed by its value before ReLU.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,59 +26,44 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zfnet.errors import Cancelled, SelectionError
-from zfnet.geometry import SPATIAL
+from zfnet.geometry import LAYERS, ZFNetConfig, receptive_field
+from zfnet.maximization_settings import SMALLEST, MaximizationSettings
 from zfnet.model import ZFNet
+from zfnet.objective import Objective, canvas
+from zfnet.parametrisation import PARAMETRISATIONS, Size
+from zfnet.regularisers import REGULARISERS
+from zfnet.transformation import Transformation
 from zfnet.unit import Unit
 
-# A square root of the covariance of RGB in [0, 1] over the views of the sample photographs: eigenvectors times roots of
-# eigenvalues (rows: R, G, B; columns: brightness and two colour differences). A test derives it anew.
-COLOUR_MATRIX = (
-    (0.223, 0.123, 0.029),
-    (0.245, 0.010, -0.056),
-    (0.263, -0.114, 0.027),
-)
 _START_DEVIATION = 0.01
-_JITTER_PIXELS = 8.0
-_SCALES = (0.9, 1.1)
-_ROTATION_DEGREES = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class MaximizationSettings:
-    """How to climb.
-
-    ``size`` is the side of the picture in pixels; units with a position and fully connected ones take the input size.
-    """
-
-    steps: int = 256
-    size: int = 160
-    learning_rate: float = 0.05
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, value, low, high in (
-            ("steps", self.steps, 1, 4096),
-            ("size", self.size, 48, 512),  # below, the paper's last pooling has nothing to read
-            ("learning_rate", self.learning_rate, 1e-4, 1.0),
-            ("seed", self.seed, 0, 2**63 - 1),
-        ):
-            if not low <= value <= high:
-                raise SelectionError(f"{name} goes from {low} to {high}, got {value}")
+# Units at once: each holds its own activations.
+_BATCH = 16
+# Coarse to fine: the share of the final side, and that of the steps. What is left is taken at the full size.
+_OCTAVES = ((0.5, 0.25), (0.71, 0.25))
+_FEWEST_LAST = 64
+# The side that movements are given for, in pixels.
+_FULL = 128
+_FRAMES = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Maximization:
-    """The picture that drives a unit, uint8 (H, W, 3).
+    """The picture that drives a unit, uint8 (H, W, 3), as large as the unit's canvas.
 
-    ``curve`` is its objective before every step and at the end, float32 (steps + 1,).
+    ``curve`` is what drives the unit, float32 (steps + 1,): before every step in the picture as it is moved, and at the
+    end in ``image`` itself. ``frames`` are pictures on the way, each with the number of steps before it. ``silent``
+    says that the unit said nothing to the first picture, so that its value before ReLU was climbed until it did.
     """
 
     unit: Unit
     settings: MaximizationSettings
     image: np.ndarray = field(repr=False)
     curve: np.ndarray = field(repr=False)
+    frames: tuple[tuple[int, np.ndarray], ...] = field(repr=False, default=())
+    silent: bool = False
 
 
+Normalise = Callable[[Tensor], Tensor]
 # Called after every step with the number of steps done and a function that returns the pictures so far, one for each
 # unit.
 Progress = Callable[[int, Callable[[], list[np.ndarray]]], None]
@@ -85,118 +73,189 @@ def maximize(
     model: ZFNet,
     units: Sequence[Unit],
     settings: MaximizationSettings,
-    normalise: Callable[[Tensor], Tensor],
+    normalise: Normalise,
     *,
+    picture: np.ndarray | None = None,
     slot: Callable[[], AbstractContextManager[None]] = nullcontext,
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> tuple[Maximization, ...]:
-    """Make one picture for each unit. Units of one layer are made together, in one batch.
+    """Make one picture for each unit. Neighbours of one layer and position are made together, in one batch.
 
     Args:
         model: the network; work stops at the unit's layer.
-        units: without a position the mean of the channel's map counts, with one that cell; for fully connected layers
-            the unit itself.
-        settings: steps, size, learning rate and seed. The same settings give the same pixels on the same CPU.
+        units: without a position the mean of the channel's map counts, with one that cell; for fully connected layers,
+            and ``gap:207``, the unit itself.
+        settings: how to climb. The same settings give the same pixels on the same CPU.
         normalise: from RGB in [0, 1] to the network's input, (N, 3, H, W) both.
+        picture: what to start from with ``start="picture"``, uint8 (224, 224, 3).
         slot: entered for every single step, so that others' work can go in between.
         progress: called after every step.
-        cancel: asked after every step.
+        cancel: asked after every step but the last.
 
     Raises:
-        SelectionError: for a unit that the network does not have.
+        SelectionError: for a unit that the network does not have, or without the picture to start from.
         Cancelled: when ``cancel`` says so.
     """
+    layers = LAYERS if model.gap is None else (*LAYERS, "gap")
     for unit in units:
-        unit.check(model.config)
+        unit.check(model.config, layers)
+    if settings.start == "picture" and picture is None:
+        raise SelectionError("start='picture' needs a picture to start from, got none")
     results: list[Maximization] = []
-    for (_, whole), group in groupby(units, key=lambda unit: (unit.layer, _needs_whole(unit))):
-        size = model.config.input_size if whole else settings.size
-        results += _climb(
-            model, list(group), settings, size=size, normalise=normalise, slot=slot, progress=progress, cancel=cancel
-        )
+    for _, group in groupby(units, key=lambda unit: (unit.layer, unit.position)):
+        together = list(group)
+        for first in range(0, len(together), _BATCH):
+            climb = _Climb(model, together[first : first + _BATCH], settings, normalise=normalise, picture=picture)
+            results += climb.run(slot, progress, cancel)
     return tuple(results)
 
 
-def _needs_whole(unit: Unit) -> bool:
-    """Return whether a unit exists only on a canvas of the input's size."""
-    return unit.layer not in SPATIAL or unit.position is not None
+class _Climb:
+    """One batch of units on its way up."""
 
+    def __init__(
+        self,
+        model: ZFNet,
+        units: list[Unit],
+        settings: MaximizationSettings,
+        *,
+        normalise: Normalise,
+        picture: np.ndarray | None,
+    ) -> None:
+        self._units, self._settings, self._normalise = units, settings, normalise
+        self._objective = Objective(model, units, centred=settings.centred)
+        self._written = PARAMETRISATIONS[settings.parametrisation]
+        self._stages = _stages(canvas(model.config, units[0], settings.size), units[0], settings)
+        # Everything random is drawn on the CPU, so that a GPU starts from the same picture. All units start from the
+        # same noise and are moved alike, so that a unit's picture does not depend on which others are made beside it.
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self._shape(self._stages[0][1])
+        numbers = self._written.encode(
+            _first_picture(settings.start, picture, units[0], inner=self._inner, outer=self._outer, config=model.config)
+        )
+        if settings.start == "noise":
+            numbers = numbers + torch.randn(numbers.shape, generator=self._generator) * _START_DEVIATION
+        device = next(model.parameters()).device
+        self._numbers = numbers.repeat(len(units), *[1] * (numbers.ndim - 1)).to(device).requires_grad_()
+        self._silent = torch.zeros(len(units), dtype=torch.bool)
+        self._bfloat16 = settings.precision == "bfloat16" or (
+            settings.precision == "auto" and _multiplies_bfloat16(device)
+        )
 
-def _climb(
-    model: ZFNet,
-    units: list[Unit],
-    settings: MaximizationSettings,
-    *,
-    size: int,
-    normalise: Callable[[Tensor], Tensor],
-    slot: Callable[[], AbstractContextManager[None]],
-    progress: Progress | None,
-    cancel: Callable[[], bool] | None,
-) -> list[Maximization]:
-    device = next(model.parameters()).device
-    # Everything random is drawn on the CPU, so that a GPU starts from the same picture. All units start from the same
-    # noise and are turned alike, so that a unit's picture does not depend on which others are made beside it.
-    generator = torch.Generator().manual_seed(settings.seed)
-    noise = torch.randn(3, size, size // 2 + 1, 2, generator=generator) * _START_DEVIATION
-    coefficients = noise.repeat(len(units), 1, 1, 1, 1).to(device).requires_grad_()
-    optimizer = torch.optim.Adam([coefficients], lr=settings.learning_rate)
-    curves: list[Tensor] = []
+    def run(
+        self,
+        slot: Callable[[], AbstractContextManager[None]],
+        progress: Progress | None,
+        cancel: Callable[[], bool] | None,
+    ) -> list[Maximization]:
+        """Take all steps; return the results."""
+        steps, done = self._settings.steps, 0
+        curves: list[Tensor] = []
+        frames = [(0, self.pictures())]
+        for count, size in self._stages:
+            with slot():
+                self._enlarge(size)
+            optimizer = torch.optim.Adam([self._numbers], lr=self._settings.learning_rate)
+            for _ in range(count):
+                with slot():
+                    values, silent = self._step(optimizer)
+                    curves.append(values)
+                    self._silent = silent if done == 0 else self._silent
+                    done += 1
+                    if done * _FRAMES // steps != (done - 1) * _FRAMES // steps:
+                        frames.append((done, self.pictures()))
+                if progress:
+                    progress(done, self.pictures)
+                if cancel and done < steps and cancel():
+                    raise Cancelled(f"stopped after {done} of {steps} steps")
+        with slot():
+            shown = torch.from_numpy(np.stack(frames[-1][1])).to(self._numbers.device).permute(0, 3, 1, 2) / 255
+            curves.append(self._drive(shown)[0])
+        curve = torch.stack(curves, 1).cpu().numpy()  # (N, steps + 1)
+        return [
+            Maximization(
+                unit,
+                self._settings,
+                frames[-1][1][i],
+                curve[i],
+                tuple((step, images[i]) for step, images in frames),
+                bool(self._silent[i]),
+            )
+            for i, unit in enumerate(self._units)
+        ]
 
-    def pictures() -> list[np.ndarray]:
+    def pictures(self) -> list[np.ndarray]:
+        """Return the pictures so far, uint8 (H, W, 3) each."""
         with torch.no_grad():
-            rgb = picture(coefficients, size).permute(0, 2, 3, 1)
-        return list((rgb * 255).round().to(torch.uint8).cpu().numpy())
+            x = self._move.cropped(self._written.decode(self._numbers, self._outer)).permute(0, 2, 3, 1)
+        return list((x.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
 
-    for step in range(settings.steps + 1):
-        with slot(), torch.enable_grad():
-            seen = transform(picture(coefficients, size), generator)
-            values = objective(model, normalise(seen), units)  # (N,)
-            curves.append(values.detach())
-            if step < settings.steps:
-                (coefficients.grad,) = torch.autograd.grad(-values.sum(), coefficients)
-                optimizer.step()
-        if progress and step < settings.steps:
-            progress(step + 1, pictures)
-        if cancel and step < settings.steps and cancel():
-            raise Cancelled(f"stopped after {step + 1} of {settings.steps} steps")
-    curve = torch.stack(curves, 1).cpu().numpy()  # (N, steps + 1)
-    return [Maximization(u, settings, image, c) for u, image, c in zip(units, pictures(), curve, strict=True)]
+    def _step(self, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            x = self._written.decode(self._numbers, self._outer)
+            values, silent = self._drive(self._move(x, self._generator))
+            loss = -values
+            if penalties := [(n, w) for n in REGULARISERS if (w := getattr(self._settings, n))]:
+                whole = self._move.cropped(x)
+                penalty = sum(weight * REGULARISERS[name](whole) for name, weight in penalties)
+                loss = loss + values.detach().abs() * penalty
+            (self._numbers.grad,) = torch.autograd.grad(loss.sum(), self._numbers)
+        optimizer.step()
+        return values.detach(), silent
 
+    def _drive(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what drives the units in pictures of RGB in [0, 1], (N,), and which of them are silent, (N,)."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            cells = self._objective.cells(self._normalise(x)).float()
+        return self._objective.drive(cells), self._objective.silent(cells)
 
-def picture(coefficients: Tensor, size: int) -> Tensor:
-    """Turn Fourier coefficients (N, 3, size, size // 2 + 1, 2) into RGB in [0, 1], (N, 3, size, size)."""
-    frequency = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None, :])
-    weight = 1 / frequency.clamp(min=1 / size)
-    spectrum = torch.view_as_complex(coefficients) * weight.to(coefficients.device)
-    independent = torch.fft.irfft2(spectrum, s=(size, size), norm="ortho") / 4  # (N, 3, size, size)
-    matrix = torch.tensor(COLOUR_MATRIX, device=coefficients.device)
-    return torch.einsum("ij,njhw->nihw", matrix, independent).sigmoid()
+    def _shape(self, size: Size) -> None:
+        """Fit the movements to a canvas: they are given for ``_FULL`` pixels, and shrink with smaller pictures."""
+        share = min(1.0, min(size) / _FULL)
+        s = self._settings
+        self._move = Transformation(s.jitter * share, s.scale, s.rotation, round(s.padding * share))
+        self._inner = size
+        self._outer = (size[0] + 2 * self._move.padding, size[1] + 2 * self._move.padding)
 
-
-def transform(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, scale and rotate pictures (N, 3, H, W) a little, all by the same amount; mirrored at the edges."""
-    shift_x, shift_y, zoom, turn = (torch.rand(4, generator=generator) * 2 - 1).tolist()
-    scale = (_SCALES[0] + _SCALES[1]) / 2 + zoom * (_SCALES[1] - _SCALES[0]) / 2
-    angle = turn * _ROTATION_DEGREES * np.pi / 180
-    size = x.shape[-1]
-    affine = torch.tensor(
-        [
-            [np.cos(angle) / scale, -np.sin(angle) / scale, 2 * _JITTER_PIXELS * shift_x / size],
-            [np.sin(angle) / scale, np.cos(angle) / scale, 2 * _JITTER_PIXELS * shift_y / size],
-        ],
-        dtype=x.dtype,
-        device=x.device,
-    )
-    grid = F.affine_grid(affine.expand(len(x), 2, 3), list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    def _enlarge(self, size: Size) -> None:
+        if size == self._inner:
+            return
+        before = self._outer
+        self._shape(size)
+        self._numbers = self._written.enlarge(self._numbers.detach(), before, self._outer).requires_grad_()
 
 
-def objective(model: ZFNet, x: Tensor, units: Sequence[Unit]) -> Tensor:
-    """Return the value before ReLU of each unit on its own picture: (N, 3, H, W) -> (N,)."""
-    layer = units[0].layer
-    values = model.trace(x, until=layer).outputs[layer]
-    own = values[torch.arange(len(units)), [unit.channel for unit in units]]  # (N, H, W) or (N,)
-    if own.ndim == 1:
-        return own
-    return torch.stack([cells[u.position] if u.position else cells.mean() for u, cells in zip(units, own, strict=True)])
+def _stages(size: Size, unit: Unit, settings: MaximizationSettings) -> list[tuple[int, Size]]:
+    """Return how many steps are taken on which canvas."""
+    if not settings.coarse_to_fine or unit.position:
+        return [(settings.steps, size)]
+    stages: list[tuple[int, Size]] = []
+    left = settings.steps
+    for share, steps in _OCTAVES:
+        side = max(SMALLEST, round(size[0] * share))
+        count = min(left - _FEWEST_LAST, round(settings.steps * steps))
+        if side < size[0] and count > 0:
+            stages.append((count, (side, side)))
+            left -= count
+    return [*stages, (left, size)]
+
+
+def _first_picture(
+    start: str, picture: np.ndarray | None, unit: Unit, *, inner: Size, outer: Size, config: ZFNetConfig
+) -> Tensor:
+    """Return what is climbed from, before noise, (1, 3, *outer): grey, or the picture as far as the unit sees it."""
+    if start != "picture" or picture is None:
+        return torch.full((1, 3, *outer), 0.5)
+    x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
+    if unit.position:
+        top, left, bottom, right = receptive_field(config, unit.layer).box(*unit.position, config.input_size)
+        x = x[:, :, top:bottom, left:right]
+    x = F.interpolate(x, inner, mode="bilinear", align_corners=False, antialias=True)
+    edge = (outer[0] - inner[0]) // 2
+    return F.pad(x, (edge,) * 4, mode="reflect")
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Return whether a device is a processor with units for matrices of bfloat16."""
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))

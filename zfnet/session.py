@@ -24,7 +24,8 @@ from zfnet import pointing as pointing_
 from zfnet import saliency as saliency_
 from zfnet import stride as stride_
 from zfnet.host import Host
-from zfnet.images import to_pixels
+from zfnet.images import as_view, to_pixels
+from zfnet.maximization_settings import MaximizationSettings
 from zfnet.model import Trace
 from zfnet.sharing import Cancel
 from zfnet.unit import Unit
@@ -378,8 +379,9 @@ class InferenceSession(Host):
     def maximize(
         self,
         units: Sequence[str | Unit],
-        settings: maximization.MaximizationSettings | None = None,
+        settings: MaximizationSettings | None = None,
         *,
+        picture: Image.Image | None = None,
         progress: maximization.Progress | None = None,
         cancel: Cancel | None = None,
     ) -> tuple[maximization.Maximization, ...]:
@@ -390,8 +392,9 @@ class InferenceSession(Host):
         return maximization.maximize(
             self._model,
             [Unit.parse(unit) for unit in units],
-            settings or maximization.MaximizationSettings(),
+            settings or MaximizationSettings(),
             self._normalise,
+            picture=None if picture is None else np.asarray(as_view(picture)),
             slot=lambda: self._compute(cancel),
             progress=progress,
             cancel=cancel,
