@@ -77,4 +77,6 @@ def masks(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Return maps (K, H, W) enlarged to a size and then scaled to [0, 1], (K, 1, *size); zero where one is flat."""
     large = F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)
     low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
-    return (large - low) / (high - low).where(high > low, 1)
+    # Asked of the map itself: enlarging rounds, and a flat one would become noise from 0 to 1.
+    flat = (maps.amin((1, 2)) == maps.amax((1, 2)))[:, None, None, None]
+    return ((large - low) / (high - low)).where(~flat, 0)
