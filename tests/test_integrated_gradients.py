@@ -33,9 +33,10 @@ def test_a_class_equals_captum(network: ZFNet, trace: Trace, head: str, steps: i
 
 @pytest.mark.parametrize("layer", ["conv2", "pool5", "fc6"])
 def test_a_cell_equals_captum(network: ZFNet, trace: Trace, layer: str) -> None:
-    chain = sequential(network)
-    found = integrated_gradients(network, trace, Unit(layer, 1), steps=5)
-    cell = (1, *(found.unit.position or ()))
+    chain, values = sequential(network), trace.activation(layer)[0]
+    channel = int(values.reshape(len(values), -1).amax(1).argmax())
+    found = integrated_gradients(network, trace, Unit(layer, channel), steps=5)
+    cell = (channel, *(found.unit.position or ()))
     explained = NeuronIntegratedGradients(chain, chain.get_submodule(layer))
     expected = explained.attribute(trace.input, cell, baselines=0, n_steps=5, method="riemann_middle")
     assert difference(pixels(found.pixels), expected.detach()) < 1e-7  # captum's steps are float32

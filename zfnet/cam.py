@@ -39,6 +39,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zfnet.ablation import BY_PARTS
 from zfnet.ablationcam import ablationcam
 from zfnet.classification import class_seeds, head_layer
 from zfnet.errors import Cancelled, SelectionError
@@ -78,6 +79,18 @@ WEIGHTINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 # What asks the network again returns a weight for every class and map, (K, C).
 ASKING: dict[str, Callable[..., Tensor]] = {"ablationcam": ablationcam, "scorecam": scorecam}
 METHODS = (*WEIGHTINGS, *ASKING)
+# Centring the score makes no difference to these.
+INDIFFERENT = ("eigencam", "scorecam")
+
+
+def quick(head: str, layer: str) -> tuple[str, ...]:
+    """Return the methods that are defined for a head at a layer and ask for no further pass through convolutions."""
+    left_out = {
+        "cam": (head, layer) != ("gap", "conv5"),
+        "ablationcam": layer not in BY_PARTS,
+        "scorecam": True,
+    }
+    return tuple(method for method in METHODS if not left_out.get(method))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pages.shared.results import abandoned, cached
 from zfnet import InferenceSession, Unit, render
-from zfnet.cam import METHODS, ChannelEvidence
+from zfnet.cam import ChannelEvidence, quick
 from zfnet.classification import HEADS
 from zfnet.geometry import receptive_field
 from zfnet.saliency import METHODS as SALIENCY
@@ -73,7 +73,7 @@ def _every(
     found = session.class_activation(
         view,
         [class_index],
-        methods=methods(head, layer),
+        methods=quick(head, layer),
         layer=layer,
         head=head,
         rectified=False,
@@ -81,11 +81,6 @@ def _every(
         cancel=abandoned,
     )
     return {one.method: Evidence(one.values) for one in found}
-
-
-def methods(head: str, layer: str) -> list[str]:
-    """Return the methods that are defined for a head at a layer."""
-    return [method for method in METHODS if method != "cam" or (head, layer) == ("gap", "conv5")]
 
 
 @cached
@@ -136,3 +131,25 @@ def lines(
 
 
 LINES: Sequence[str] = (*SALIENCY, GUIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Integrated:
+    """Integrated gradients as a picture with its value of full colour; how far they explain the change of the score."""
+
+    drawn: bytes
+    limit: float
+    steps: int
+    change: float
+    explained: float
+
+
+@cached
+def integrated(
+    session: InferenceSession, view: Image.Image, class_index: int, *, head: str, centred: bool
+) -> Integrated:
+    """Show how much of a class's score each pixel accounts for."""
+    unit = Unit(HEADS[head], class_index)
+    found = session.integrated_gradients(view, unit, centred=centred, cancel=abandoned)
+    shown, limit = render.projection(found.pixels, (0, 0, 0, 0))
+    return Integrated(render.encode_png(shown), limit, found.steps, found.change, found.explained)
