@@ -19,8 +19,6 @@ from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.similarity import rank_correlation
 
 _TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
-# The method that asks for no class.
-_CLASSLESS = "eigencam"
 # Below this rank correlation the page says that two methods disagree.
 _DISAGREE = 0.3
 _BARS, _COUNTS = 16, (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -71,7 +69,7 @@ def controls() -> tuple[Asked, Paint]:
         st.caption(t("gradcam.gap_accuracy", top5=known["gap_nips"]["top5"], other=known["nips"]["top5"]))
     if now.evidence_layer != "conv5":
         st.caption(t("gradcam.other_layer", layer=now.evidence_layer))
-    if now.method == _CLASSLESS:
+    if now.method == of.CLASSLESS:
         st.caption(t("gradcam.classless"))
     return Asked(now.method, now.evidence_layer, now.head, now.centred), Paint(now.colormap, opacity, line)
 
@@ -139,7 +137,7 @@ def every_method(index: int, asked: Asked, paint: Paint) -> None:
         found = of.evidence(backend, view(), index, ask)
         laid = of.overlay(backend, view(), found, ask.layer, paint=paint, end=found.high)
         alt = t("gradcam.every_alt", method=_method(method), name=class_name(index))
-        end = t("gradcam.every_classless" if method == _CLASSLESS else "gradcam.every_end", high=found.high)
+        end = t("gradcam.every_classless" if method == of.CLASSLESS else "gradcam.every_end", high=found.high)
         shown.append(Figure(laid, alt, _method(method), end, 160))
     st.subheader(t("gradcam.every"), anchor=False)
     figures(shown)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pages.shared.results import abandoned, cached
+from pages.shared.results import abandoned, cached, classification
 from zfnet import InferenceSession, Unit, render
 from zfnet.cam import ChannelEvidence, quick
 from zfnet.classification import HEADS
@@ -14,6 +14,8 @@ from zfnet.geometry import receptive_field
 from zfnet.saliency import METHODS as SALIENCY
 
 GUIDED = "guided gradcam"
+# The method that asks for no class.
+CLASSLESS = "eigencam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +62,44 @@ class Evidence:
 
 
 def evidence(session: InferenceSession, view: Image.Image, class_index: int, asked: Asked) -> Evidence:
-    """Return the evidence for a class."""
-    every = _every(session, view, class_index, layer=asked.layer, head=asked.head, centred=asked.centred)
-    return every[asked.method]
+    """Return the evidence for a class.
+
+    The most probable classes, most often asked for, are computed together, which costs little more than one; with them
+    what is the same for every class.
+    """
+    top = tuple(score.index for score in classification(session, view, asked.head).classes)
+    if asked.method == CLASSLESS and class_index not in top:
+        class_index = top[0]
+    classes, methods = top, quick(asked.head, asked.layer)
+    if class_index not in top:
+        classes, methods = (class_index,), tuple(method for method in methods if method != CLASSLESS)
+    every = _every(session, view, classes, methods=methods, layer=asked.layer, head=asked.head, centred=asked.centred)
+    return every[class_index, asked.method]
 
 
 @cached
 def _every(
-    session: InferenceSession, view: Image.Image, class_index: int, *, layer: str, head: str, centred: bool
-) -> dict[str, Evidence]:
-    """Return the evidence by every method: together they cost as much as one."""
+    session: InferenceSession,
+    view: Image.Image,
+    classes: tuple[int, ...],
+    *,
+    methods: tuple[str, ...],
+    layer: str,
+    head: str,
+    centred: bool,
+) -> dict[tuple[int, str], Evidence]:
+    """Return the evidence for several classes by several methods."""
     found = session.class_activation(
         view,
-        [class_index],
-        methods=quick(head, layer),
+        classes,
+        methods=methods,
         layer=layer,
         head=head,
         rectified=False,
         centred=centred,
         cancel=abandoned,
     )
-    return {one.method: Evidence(one.values) for one in found}
+    return {(one.class_index, one.method): Evidence(one.values) for one in found}
 
 
 @cached
