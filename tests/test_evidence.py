@@ -31,10 +31,10 @@ def test_what_is_drawn_is_what_the_session_returns(
             view, [207], methods=[method], head=head, rectified=False, centred=centred
         )
         # Computed together with other classes, which may round otherwise.
-        same = {"rel": 1e-4, "abs": 1e-5 * np.abs(expected.values).max()}
+        same = {"rel": 1e-4, "abs": 1e-5 * float(np.abs(expected.values).max())}
         assert found.values == pytest.approx(expected.values, **same)
-        assert found.high == pytest.approx(max(expected.values.max(), 0), **same)
-        assert found.low == pytest.approx(expected.values.min(), **same)
+        assert found.high == pytest.approx(max(float(expected.values.max()), 0), **same)
+        assert found.low == pytest.approx(float(expected.values.min()), **same)
         assert found.values[found.strongest] == found.values.max()
 
 
@@ -44,7 +44,7 @@ def test_a_class_that_is_not_among_the_most_probable_is_computed_alone(
     for method in quick("fc", "conv5"):
         found = evidence.evidence(session, view, 999, Asked(method))
         (expected,) = session.class_activation(view, [999], methods=[method], rectified=False, centred=True)
-        assert found.values == pytest.approx(expected.values, rel=1e-4, abs=1e-5 * np.abs(expected.values).max())
+        assert found.values == pytest.approx(expected.values, rel=1e-4, abs=1e-5 * float(np.abs(expected.values).max()))
 
 
 def test_a_method_is_offered_where_it_is_defined_and_quick() -> None:
