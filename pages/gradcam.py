@@ -3,8 +3,8 @@ it is made."""
 
 import streamlit as st
 
-from pages.shared import belief, knockouts, pointing, sanity, scaled_units
-from pages.shared.class_activation import compare, controls, every_method, fine_lines, one_class, take_apart
+from pages.shared import belief, fine_lines, knockouts, pointing, sanity, scaled_units, scorecams
+from pages.shared.class_activation import compare, controls, every_method, one_class, take_apart
 from pages.shared.state import t
 from pages.shared.widgets import choose_class, class_index, reading
 
@@ -14,9 +14,10 @@ choose_class(t("gradcam.top_five"))
 asked, paint = controls()
 one_class(shown, asked, paint)
 every_method(shown, asked, paint)
+scorecams.show(shown, asked, paint)
 compare(shown, asked, paint)
 take_apart(shown, asked, paint)
-fine_lines(shown, asked)
+fine_lines.show(shown, asked)
 knockouts.needed(shown, asked)
 scaled_units.show(shown, asked.head)
 belief.show(shown, asked)

@@ -165,8 +165,8 @@ def test_whole_and_factored_layers_give_their_own_parts(x: Tensor, geometry: str
 
 def test_batches_do_not_matter(network: ZFNet, trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [needed(network, trace, 3, layer=layer) for layer in ("conv4", "conv5")]
-    monkeypatch.setattr("zfnet.knockout._MAPS", 2)
-    monkeypatch.setattr("zfnet.knockout._ROWS", 2)
+    monkeypatch.setattr("zfnet.ablation._MAPS", 2)
+    monkeypatch.setattr("zfnet.ablation._ROWS", 2)
     for steps, layer in zip(whole, ("conv4", "conv5"), strict=True):
         for one, other in zip(steps, needed(network, trace, 3, layer=layer), strict=True):
             assert (one.unit, one.label) == (other.unit, other.label)

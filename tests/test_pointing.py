@@ -13,7 +13,7 @@ from pages.shared.pictures import sample_picture
 from tests.oracle import HEADS, unchanged
 from tests.test_pages import Open, run, visit, words
 from zfnet import InferenceSession, SelectionError, crop, render
-from zfnet.cam import METHODS, class_activation
+from zfnet.cam import METHODS, class_activation, quick
 from zfnet.errors import Cancelled
 from zfnet.geometry import receptive_field
 from zfnet.model import Trace, ZFNet
@@ -175,7 +175,7 @@ def test_the_page_counts_the_hits_of_every_method(
 ) -> None:
     at = visit("gradcam", image="cheetah", lang=language, head=head)
     run(at.toggle(key="pointing").set_value(True))
-    methods = list(METHODS) if head == "gap" else WITHOUT_CAM
+    methods = quick(head, "conv5")
     found = session.pointing(*pair, methods=methods, head=head, centred=True)
     name = session.info.labels.name(found.class_index, language)
     table = at.table[-1].value

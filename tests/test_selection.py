@@ -86,8 +86,11 @@ def test_what_a_head_does_not_allow_is_corrected_and_said() -> None:
     selection, corrections = read(head="gap", evidence="pool5", method="cam")
     assert (selection.evidence_layer, selection.method) == ("conv5", "cam")
     assert corrections == {"evidence": ("pool5", "conv5")}
-    selection, corrections = read(head="gap", evidence="conv3", method="cam")
-    assert (selection.method, corrections) == ("gradcam", {"method": ("cam", "gradcam")})
+    for method in ("cam", "ablationcam"):
+        selection, corrections = read(head="gap", evidence="conv3", method=method)
+        assert (selection.method, corrections) == ("gradcam", {"method": (method, "gradcam")})
+    selection, corrections = read(method="scorecam")  # it has a part of the page for itself
+    assert (selection.method, corrections) == ("gradcam", {"method": ("scorecam", "gradcam")})
 
 
 def test_every_value_of_a_choice_is_read_as_it_was_written() -> None:

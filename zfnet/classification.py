@@ -1,8 +1,12 @@
 """The network's answer: softmax over the logits of one of its heads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from zfnet.errors import SelectionError
 from zfnet.labels import Labels
@@ -57,3 +61,10 @@ def head_layer(trace: Trace, head: str) -> str:
     if head not in available:
         raise SelectionError(f"this network's heads are {', '.join(available)}, got {head!r}")
     return HEADS[head]
+
+
+def class_seeds(trace: Trace, classes: Sequence[int], head: str, *, centred: bool) -> Tensor:
+    """Return the gradient of each class's score with respect to the logits, (K, classes)."""
+    logits = trace.outputs[head_layer(trace, head)]
+    seeds = F.one_hot(torch.tensor(list(classes), device=logits.device), logits.shape[1]).to(logits.dtype)
+    return seeds - 1 / logits.shape[1] if centred else seeds

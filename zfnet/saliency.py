@@ -51,8 +51,7 @@ def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient"
     if method not in METHODS:
         raise SelectionError(f"the methods are {', '.join(METHODS)}, got {method!r}")
     unit.check(model.config, tuple(trace.outputs))
-    if centred and unit.layer not in HEADS.values():
-        raise SelectionError(f"only a class's logit can be centred ({', '.join(HEADS.values())}), got {unit.layer!r}")
+    check_centred(unit, centred=centred)
     value, size = trace.activation(unit.layer)[0], model.config.input_size
     if value.ndim == 1:
         signal = value.new_zeros(1, len(value))
@@ -67,3 +66,9 @@ def saliency(model: ZFNet, trace: Trace, unit: Unit, *, method: str = "gradient"
     cells = [(unit.channel, *unit.position)]
     (window,) = pullback_cells(model, trace, unit.layer, cells, seeds=value.new_ones(1), rule=method)
     return Saliency(unit, method, window.picture(size))
+
+
+def check_centred(unit: Unit, *, centred: bool) -> None:
+    """Raise SelectionError where anything but a class is to be centred."""
+    if centred and unit.layer not in HEADS.values():
+        raise SelectionError(f"only a class's logit can be centred ({', '.join(HEADS.values())}), got {unit.layer!r}")

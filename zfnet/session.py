@@ -4,7 +4,7 @@ The session holds no mathematics. Each method traces the picture (at most once: 
 over to the module of the same name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -17,6 +17,7 @@ from zfnet import descent as descent_
 from zfnet import feature_maps as feature_maps_
 from zfnet import filters as filters_
 from zfnet import guided_gradcam as guided_gradcam_
+from zfnet import integrated_gradients as integrated_gradients_
 from zfnet import knockout as knockout_
 from zfnet import occlusion as occlusion_
 from zfnet import overwriting as overwriting_
@@ -145,6 +146,31 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return saliency_.saliency(self._model, trace, Unit.parse(unit), method=method, centred=centred)
 
+    def integrated_gradients(
+        self,
+        picture: Image.Image,
+        unit: str | Unit,
+        *,
+        steps: int = 32,
+        centred: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: Cancel | None = None,
+    ) -> integrated_gradients_.IntegratedGradients:
+        """Return what a unit's value is made of; see :func:`zfnet.integrated_gradients.integrated_gradients`.
+
+        The slot is held for one batch of steps at a time, so that other calls go in between.
+        """
+        return integrated_gradients_.integrated_gradients(
+            self._model,
+            self.trace(picture, cancel=cancel),
+            Unit.parse(unit),
+            steps=steps,
+            centred=centred,
+            slot=lambda: self._compute(cancel),
+            progress=progress,
+            cancel=cancel,
+        )
+
     def stride_lab(
         self,
         picture: Image.Image,
@@ -179,21 +205,26 @@ class InferenceSession(Host):
         head: str = "fc",
         rectified: bool = True,
         centred: bool = False,
+        progress: Callable[[int, int], None] | None = None,
         cancel: Cancel | None = None,
     ) -> tuple[cam.ClassMap, ...]:
-        """Return a map for each class and method; see :func:`zfnet.cam.class_activation`."""
-        trace = self.trace(picture, cancel=cancel)
-        with self._compute(cancel):
-            return cam.class_activation(
-                self._model,
-                trace,
-                classes,
-                methods=methods,
-                layer=layer,
-                head=head,
-                rectified=rectified,
-                centred=centred,
-            )
+        """Return a map for each class and method; see :func:`zfnet.cam.class_activation`.
+
+        The slot is held for one step at a time, so that other calls go in between.
+        """
+        return cam.class_activation(
+            self._model,
+            self.trace(picture, cancel=cancel),
+            classes,
+            methods=methods,
+            layer=layer,
+            head=head,
+            rectified=rectified,
+            centred=centred,
+            slot=lambda: self._compute(cancel),
+            progress=progress,
+            cancel=cancel,
+        )
 
     def channel_evidence(
         self,

@@ -1,4 +1,4 @@
-"""The parts of the Grad-CAM page: one class, every method, two classes on one scale, the channels, the fine lines."""
+"""The parts of the Grad-CAM page: one class, every method, two classes on one scale, the channels."""
 
 import html
 
@@ -14,6 +14,7 @@ from pages.shared.figures import Figure, figures
 from pages.shared.probe import pane, probe
 from pages.shared.state import select, selection, t, view
 from pages.shared.widgets import choose, choose_any_class, choose_colours, choose_head, class_name, picture
+from zfnet.cam import quick
 from zfnet.geometry import SPATIAL, receptive_field
 from zfnet.similarity import rank_correlation
 
@@ -40,7 +41,7 @@ def controls() -> tuple[Asked, Paint]:
             st.segmented_control,
             "method",
             t("gradcam.method"),
-            options=of.methods(selection().head, selection().evidence_layer),
+            options=quick(selection().head, selection().evidence_layer),
             format_func=lambda method: t(f"gradcam.method_{method.replace('+', 'p')}"),
             required=True,
             help=t("gradcam.method_help"),
@@ -68,6 +69,8 @@ def controls() -> tuple[Asked, Paint]:
         st.caption(t("gradcam.gap_accuracy", top5=known["gap_nips"]["top5"], other=known["nips"]["top5"]))
     if now.evidence_layer != "conv5":
         st.caption(t("gradcam.other_layer", layer=now.evidence_layer))
+    if now.method == of.CLASSLESS:
+        st.caption(t("gradcam.classless"))
     return Asked(now.method, now.evidence_layer, now.head, now.centred), Paint(now.colormap, opacity, line)
 
 
@@ -129,12 +132,13 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
 def every_method(index: int, asked: Asked, paint: Paint) -> None:
     """Show all methods side by side, each on its own scale."""
     backend, shown = results.session(), []
-    for method in of.methods(asked.head, asked.layer):
+    for method in quick(asked.head, asked.layer):
         ask = Asked(method, asked.layer, asked.head, asked.centred)
         found = of.evidence(backend, view(), index, ask)
         laid = of.overlay(backend, view(), found, ask.layer, paint=paint, end=found.high)
         alt = t("gradcam.every_alt", method=_method(method), name=class_name(index))
-        shown.append(Figure(laid, alt, _method(method), t("gradcam.every_end", high=found.high), 160))
+        end = t("gradcam.every_classless" if method == of.CLASSLESS else "gradcam.every_end", high=found.high)
+        shown.append(Figure(laid, alt, _method(method), end, 160))
     st.subheader(t("gradcam.every"), anchor=False)
     figures(shown)
     st.caption(t("gradcam.every_caption"))
@@ -215,21 +219,6 @@ def take_apart(index: int, asked: Asked, paint: Paint) -> None:
         laid = of.overlay(backend, view(), some, asked.layer, paint=paint, end=end)
         values = {"count": count, "total": total, "share": found.share(count)}
         picture(laid, t("gradcam.partial_alt", name=name, count=count), t("gradcam.partial_caption", **values))
-
-
-def fine_lines(index: int, asked: Asked) -> None:
-    """Show gradient, guided backpropagation and Guided Grad-CAM of the class."""
-    st.subheader(t("gradcam.lines"), anchor=False)
-    if not st.toggle(t("gradcam.lines_open"), key="lines", persist_state="session"):
-        return
-    for place, method in zip(st.columns(3, gap="medium"), of.LINES, strict=True):
-        png, limit = of.lines(results.session(), view(), index, asked, method=method)
-        key = method.replace(" ", "_")
-        with place:
-            alt = t("gradcam.lines_alt", method=t(f"gradcam.lines_{key}"), name=class_name(index))
-            said = t("gradcam.lines_caption", method=t(f"gradcam.lines_{key}"), limit=limit)
-            picture(png, alt, said if limit > 0 else t("gradcam.lines_none", method=t(f"gradcam.lines_{key}")))
-    st.caption(t("gradcam.lines_limits"))
 
 
 def _blinking(laid: bytes, plain: bytes, alt: str) -> str:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pages.shared.results import abandoned, cached
+from pages.shared.results import abandoned, cached, classification
 from zfnet import InferenceSession, Unit, render
-from zfnet.cam import METHODS, ChannelEvidence
+from zfnet.cam import ChannelEvidence, quick
 from zfnet.classification import HEADS
 from zfnet.geometry import receptive_field
 from zfnet.saliency import METHODS as SALIENCY
 
 GUIDED = "guided gradcam"
+# The method that asks for no class.
+CLASSLESS = "eigencam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +62,44 @@ class Evidence:
 
 
 def evidence(session: InferenceSession, view: Image.Image, class_index: int, asked: Asked) -> Evidence:
-    """Return the evidence for a class."""
-    every = _every(session, view, class_index, layer=asked.layer, head=asked.head, centred=asked.centred)
-    return every[asked.method]
+    """Return the evidence for a class.
+
+    The most probable classes, most often asked for, are computed together, which costs little more than one; with them
+    what is the same for every class.
+    """
+    top = tuple(score.index for score in classification(session, view, asked.head).classes)
+    if asked.method == CLASSLESS and class_index not in top:
+        class_index = top[0]
+    classes, methods = top, quick(asked.head, asked.layer)
+    if class_index not in top:
+        classes, methods = (class_index,), tuple(method for method in methods if method != CLASSLESS)
+    every = _every(session, view, classes, methods=methods, layer=asked.layer, head=asked.head, centred=asked.centred)
+    return every[class_index, asked.method]
 
 
 @cached
 def _every(
-    session: InferenceSession, view: Image.Image, class_index: int, *, layer: str, head: str, centred: bool
-) -> dict[str, Evidence]:
-    """Return the evidence by every method: together they cost as much as one."""
+    session: InferenceSession,
+    view: Image.Image,
+    classes: tuple[int, ...],
+    *,
+    methods: tuple[str, ...],
+    layer: str,
+    head: str,
+    centred: bool,
+) -> dict[tuple[int, str], Evidence]:
+    """Return the evidence for several classes by several methods."""
     found = session.class_activation(
         view,
-        [class_index],
-        methods=methods(head, layer),
+        classes,
+        methods=methods,
         layer=layer,
         head=head,
         rectified=False,
         centred=centred,
         cancel=abandoned,
     )
-    return {one.method: Evidence(one.values) for one in found}
-
-
-def methods(head: str, layer: str) -> list[str]:
-    """Return the methods that are defined for a head at a layer."""
-    return [method for method in METHODS if method != "cam" or (head, layer) == ("gap", "conv5")]
+    return {(one.class_index, one.method): Evidence(one.values) for one in found}
 
 
 @cached
@@ -136,3 +150,25 @@ def lines(
 
 
 LINES: Sequence[str] = (*SALIENCY, GUIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Integrated:
+    """Integrated gradients as a picture with its value of full colour; how far they explain the change of the score."""
+
+    drawn: bytes
+    limit: float
+    steps: int
+    change: float
+    explained: float
+
+
+@cached
+def integrated(
+    session: InferenceSession, view: Image.Image, class_index: int, *, head: str, centred: bool
+) -> Integrated:
+    """Show how much of a class's score each pixel accounts for."""
+    unit = Unit(HEADS[head], class_index)
+    found = session.integrated_gradients(view, unit, centred=centred, cancel=abandoned)
+    shown, limit = render.projection(found.pixels, (0, 0, 0, 0))
+    return Integrated(render.encode_png(shown), limit, found.steps, found.change, found.explained)

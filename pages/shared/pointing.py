@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.shared import evidence as of
 from pages.shared import results
 from pages.shared.evidence import Asked, Paint
 from pages.shared.figures import Figure, figures
@@ -17,7 +16,7 @@ from pages.shared.results import abandoned, cached
 from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_name, controlled
 from zfnet import InferenceSession, crop, render
-from zfnet.cam import METHODS
+from zfnet.cam import quick
 from zfnet.geometry import receptive_field
 from zfnet.pointing import EDGES, QUADRANTS, Pointing, Trial, compose
 
@@ -34,7 +33,7 @@ def tried(session: InferenceSession, view: Image.Image, second: Image.Image, ask
     return session.pointing(
         view,
         second,
-        methods=_methods(asked),
+        methods=quick(asked.head, asked.layer),
         layer=asked.layer,
         head=asked.head,
         centred=asked.centred,
@@ -66,7 +65,7 @@ def show(asked: Asked, paint: Paint) -> None:
     if not st.toggle(t("pointing.open"), key="pointing", persist_state="session"):
         return
     second = crop(sample_picture(_second()))
-    methods = _methods(asked)
+    methods = quick(asked.head, asked.layer)
     shown = asked if asked.method in methods else replace(asked, method="gradcam")
     found = tried(results.session(), view(), second, replace(asked, method="gradcam"))
     pngs = [drawn(results.session(), view(), second, trial, asked=shown, paint=paint) for trial in found.trials]
@@ -138,10 +137,6 @@ def _table(found: Pointing, methods: Sequence[str]) -> dict[str, list[str]]:
             t("pointing.on_average"),
         ],
     }
-
-
-def _methods(asked: Asked) -> list[str]:
-    return [method for method in of.methods(asked.head, asked.layer) if method in METHODS]
 
 
 def _name(method: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from pages.shared.texts import LANGUAGES
-from zfnet.cam import METHODS
+from zfnet.cam import METHODS, quick
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import SPATIAL
 from zfnet.images import CROP_MODES
@@ -85,10 +85,10 @@ class Selection:
 
 
 def consistent(selection: Selection) -> Selection:
-    """Return the selection with what its head does not allow replaced: CAM, and evidence above conv5."""
+    """Return the selection with what its head and layer do not allow replaced: methods, and evidence above conv5."""
     if selection.head == "gap" and selection.evidence_layer == "pool5":
         selection = replace(selection, evidence_layer="conv5")
-    if selection.method == "cam" and (selection.head, selection.evidence_layer) != ("gap", "conv5"):
+    if selection.method not in quick(selection.head, selection.evidence_layer):
         selection = replace(selection, method="gradcam")
     return selection
 
@@ -134,7 +134,7 @@ def from_query(
         "class": ("class_index", lambda t: _index(t, limits.classes)),
         "rival": ("rival", lambda t: _index(t, limits.classes)),
         "head": ("head", lambda t: _choice(t, limits.heads, default.head)),
-        "method": ("method", lambda t: _choice(t, tuple(METHODS), default.method)),
+        "method": ("method", lambda t: _choice(t, METHODS, default.method)),
         "evidence": ("evidence_layer", lambda t: _choice(t, SPATIAL, default.evidence_layer)),
         "centred": ("centred", lambda t: _choice(t, ("0", "1"), "1") == "1"),
         "order": ("order", lambda t: _choice(t, tuple(ORDERS), default.order)),

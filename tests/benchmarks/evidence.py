@@ -1,5 +1,7 @@
 """How the evidence for a class compares with captum, torchcam and, where it is installed, grad-cam."""
 
+import contextlib
+import io
 import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,15 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from captum.attr import LayerGradCam, Occlusion
-from torchcam.methods import GradCAM
+from torchcam.methods import GradCAM, ScoreCAM
 
 from tests.benchmarks.methods import Comparison
 from tests.benchmarks.tables import apart, faster, interleaved, spread, table
-from zfnet.cam import METHODS
+from zfnet.cam import WEIGHTINGS
 from zfnet.occlusion import Square
 
 try:
+    from pytorch_grad_cam import AblationCAM as PyTorchAblationCam
     from pytorch_grad_cam import GradCAM as PyTorchGradCam
+    from pytorch_grad_cam import ScoreCAM as PyTorchScoreCam
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 except ImportError:  # not among the requirements: it brings OpenCV and scikit-learn
     PyTorchGradCam = None
@@ -25,17 +29,20 @@ _BATCHES = (16, 64)
 # A new class on a traced picture: as a share of the fastest peer, and of grad-cam; from nothing; five methods as a
 # multiple of one; occlusion as a share of captum's.
 _TRACED, _TRACED_GRADCAM, _COLD, _FIVE, _OCCLUSION = 3.0, 8.0, 0.91, 1.3, 2.0
+# Ablation-CAM as a share of grad-cam's, and the rounds of what takes a peer ten seconds and more.
+_ABLATION, _SLOW_ROUNDS = 10.0, 3
 
 Ways = dict[str, Callable[[], Any]]
 
 
 def evidence_tables(comparison: Comparison, rounds: int) -> list[str]:
-    """Return the table of class maps and that of occlusion."""
-    maps, occlusions = _maps(comparison), _occlusions(comparison)
+    """Return the tables of class maps, of those that ask the network again, and of occlusion."""
+    maps, asking, occlusions = _maps(comparison), _asking(comparison), _occlusions(comparison)
     prepare = lambda: comparison.session.trace(comparison.view)  # noqa: E731
     times = interleaved({"maps": maps}, rounds, prepare)["maps"]
     slow = interleaved({"occlusion": occlusions}, max(3, rounds // 4), prepare)["occlusion"]
-    return [_map_table(maps, times), _occlusion_table(occlusions, slow)]
+    asked = interleaved(asking, min(rounds, _SLOW_ROUNDS), prepare)
+    return [_map_table(maps, times), _asking_table(asked), _occlusion_table(occlusions, slow)]
 
 
 def _maps(comparison: Comparison) -> Ways:
@@ -51,7 +58,7 @@ def _maps(comparison: Comparison) -> Ways:
             scores = chain(x.clone().requires_grad_())
             return extractor(index, scores, normalized=False)[0][0].detach().numpy()
 
-    every = list(METHODS)  # CAM first, which is for the averaging head alone
+    every = [*WEIGHTINGS][:5]  # CAM first, which is for the averaging head alone
     ways: Ways = {
         "traced": ours,
         "cold": comparison.cold(ours),
@@ -88,6 +95,54 @@ def _map_table(ways: Ways, times: Mapping[str, list[float]]) -> str:
     peer_times = ", ".join(f"{peer} {spread(times[peer], 'ms')}" for peer in (*peers, "grad-cam") if peer in times)
     heading = ("Class maps", "ZFNet Explorer", "faster than the fastest peer", "than grad-cam", "apart, of the peak")
     return f"{table(heading, rows)}\n\nPeers: {peer_times}."
+
+
+def _asking(comparison: Comparison) -> dict[str, Ways]:
+    session, view, x, chain = comparison.session, comparison.view, comparison.x, comparison.chain
+    index = session.classify(view, top=1).classes[0].index
+
+    def ours(method: str) -> Callable[[], Any]:
+        return lambda: session.class_activation(view, [index], methods=[method])
+
+    def torchcam() -> Any:
+        with ScoreCAM(chain, "conv5") as extractor, torch.no_grad():
+            chain(x)
+            return extractor(index, normalized=False)
+
+    subjects: dict[str, Ways] = {
+        "Ablation-CAM": {"ours": ours("ablationcam")},
+        "Score-CAM": {"ours": ours("scorecam"), "torchcam": torchcam},
+    }
+    if PyTorchGradCam:
+        for name, made in (("Ablation-CAM", PyTorchAblationCam), ("Score-CAM", PyTorchScoreCam)):
+            subjects[name]["grad-cam"] = _quiet(made(chain, [chain.get_submodule("conv5")]), x, index)
+    return subjects
+
+
+def _quiet(peer: Any, x: torch.Tensor, index: int) -> Callable[[], Any]:
+    """Return a peer's call without its progress bars."""
+
+    def run() -> Any:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return peer(x.clone().requires_grad_(), [ClassifierOutputTarget(index)])
+
+    return run
+
+
+def _asking_table(times: Mapping[str, Mapping[str, list[float]]]) -> str:
+    rows = []
+    for name, ways in times.items():
+        target = _ABLATION if name == "Ablation-CAM" else 0.0
+        cells = [name, spread(ways["ours"], "ms")]
+        for peer in ("torchcam", "grad-cam"):
+            # torchcam has no Ablation-CAM.
+            missing = "–" if peer == "torchcam" else "not installed"
+            own = (
+                f"{faster(ways['ours'], ways[peer], target)} ({spread(ways[peer], 'ms')})" if peer in ways else missing
+            )
+            cells.append(own)
+        rows.append(tuple(cells))
+    return table(("Picture traced, all maps of conv5", "ZFNet Explorer", "than torchcam", "than grad-cam"), rows)
 
 
 def _occlusions(comparison: Comparison) -> Ways:

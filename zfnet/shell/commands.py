@@ -14,6 +14,7 @@ from PIL import Image
 from zfnet import InferenceSession, InvalidImageError, MaximizationSettings, Unit, crop, decode_image, render
 from zfnet.arithmetic import SUMMED, as_csv
 from zfnet.audit_report import as_records, as_table
+from zfnet.cam import INDIFFERENT
 from zfnet.deconvnet import Projection
 from zfnet.gallery import make_gallery
 from zfnet.geometry import NETWORKS, LayerRow, layer_table, shapes, total
@@ -81,11 +82,19 @@ def cam(options: argparse.Namespace) -> None:
     session, view, output = _session(options), _view(options), Output(options.out, options.npz)
     classes = options.classes or [session.classify(view, top=1, head=options.head).classes[0].index]
     maps = session.class_activation(
-        view, classes, methods=options.methods, layer=options.layer, head=options.head, centred=options.centred
+        view,
+        classes,
+        methods=options.methods,
+        layer=options.layer,
+        head=options.head,
+        centred=options.centred,
+        progress=lambda done, of: _count("map", done, of),
     )
     for m in maps:
         if m.values.max() <= 0:
-            hint = "" if options.centred else "; with --centred, as on the pages, it may not be"
+            hint = (
+                "" if options.centred or m.method in INDIFFERENT else "; with --centred, as on the pages, it may not be"
+            )
             print(f"{m.method} is zero everywhere for class {m.class_index}: no cell's sum is above zero{hint}")
     output.close(
         {

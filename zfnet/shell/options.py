@@ -58,7 +58,13 @@ def _add_lenses(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--seed", type=int, default=0, help="with --randomise: of the permutation")
     sub = command(commands.cam, picture=True, out=True)
     sub.add_argument("--classes", type=int, nargs="+", metavar="N", help="by default the most probable one")
-    sub.add_argument("--methods", choices=METHODS, nargs="+", default=["gradcam"])
+    sub.add_argument(
+        "--methods",
+        choices=METHODS,
+        nargs="+",
+        default=["gradcam"],
+        help="eigencam asks for no class; scorecam, and ablationcam below conv5, take some seconds",
+    )
     sub.add_argument("--layer", choices=SPATIAL, default="conv5")
     sub.add_argument("--head", choices=HEADS, default="fc")
     sub.add_argument("--centred", action="store_true", help="take the logit less the mean of all, as the pages do")

@@ -1,0 +1,37 @@
+"""The fine lines of the Grad-CAM page: how each pixel moves the class's score, and how much of it each accounts for."""
+
+import streamlit as st
+
+from pages.shared import evidence as of
+from pages.shared import results
+from pages.shared.evidence import Asked
+from pages.shared.state import t, view
+from pages.shared.widgets import class_name, picture
+
+
+def show(index: int, asked: Asked) -> None:
+    """Show gradient, guided backpropagation, Guided Grad-CAM and integrated gradients of the class."""
+    st.subheader(t("gradcam.lines"), anchor=False)
+    if not st.toggle(t("gradcam.lines_open"), key="lines", persist_state="session"):
+        return
+    *places, last = st.columns(len(of.LINES) + 1, gap="medium")
+    for place, method in zip(places, of.LINES, strict=True):
+        png, limit = of.lines(results.session(), view(), index, asked, method=method)
+        with place:
+            _line(png, limit, t(f"gradcam.lines_{method.replace(' ', '_')}"), index)
+    with last:
+        with st.spinner(t("gradcam.lines_wait")):
+            found = of.integrated(results.session(), view(), index, head=asked.head, centred=asked.centred)
+        _line(found.drawn, found.limit, t("gradcam.lines_integrated"), index)
+        change = f"{found.change:+.2f}".replace("-", "−")
+        st.caption(t("gradcam.lines_explained", share=found.explained, change=change, steps=found.steps))
+    st.caption(t("gradcam.lines_limits"))
+
+
+def _line(png: bytes, limit: float, method: str, index: int) -> None:
+    said = t("gradcam.lines_caption", method=method, limit=limit)
+    picture(
+        png,
+        t("gradcam.lines_alt", method=method, name=class_name(index)),
+        said if limit > 0 else t("gradcam.lines_none", method=method),
+    )
