@@ -7,11 +7,16 @@ such page.
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
+
+# Read by OpenMP when PyTorch is loaded. Its threads would else spin while they wait for each other, and on a machine
+# with anything else to do, such as drawing pages, wait for long: a step of maximization then takes ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @asynccontextmanager

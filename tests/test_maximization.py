@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.oracle import narrow, random_network
 from zfnet import Cancelled, InferenceSession, MaximizationSettings, SelectionError, Unit, crop, decode_image
 from zfnet.geometry import GEOMETRIES, receptive_field
-from zfnet.maximization import maximize
+from zfnet.maximization import Climbed, maximize
 from zfnet.maximization_settings import PRESETS
 from zfnet.model import ZFNet
 from zfnet.objective import Objective
@@ -278,20 +278,22 @@ def test_the_smallest_picture_reaches_the_last_pooling_of_every_geometry(geometr
 
 def test_progress_comes_once_a_step_with_the_pictures_so_far(session: InferenceSession) -> None:
     steps: list[int] = []
-    shown: list[list[np.ndarray]] = []
+    shown: list[Climbed] = []
 
-    def progress(done: int, pictures: Callable[[], list[np.ndarray]]) -> None:
+    def progress(done: int, climbed: Callable[[], Climbed]) -> None:
         steps.append(done)
-        shown.append(pictures())
+        shown.append(climbed())
 
     settings = replace(QUICK, steps=4)
     results = session.maximize(["conv1:3", "conv1:4"], settings, progress=progress)
     assert steps == [1, 2, 3, 4]
-    for pictures in shown:
-        assert [(str(p.dtype), p.shape) for p in pictures] == [("uint8", (48, 48, 3))] * 2
-    assert (shown[0][0] != shown[1][0]).any()
-    for result, last in zip(results, shown[-1], strict=True):
+    for done, climbed in enumerate(shown, 1):
+        assert [(str(p.dtype), p.shape) for p in climbed.images] == [("uint8", (48, 48, 3))] * 2
+        assert climbed.curves.shape == (2, done)
+    assert (shown[0].images[0] != shown[1].images[0]).any()
+    for result, last, curve in zip(results, shown[-1].images, shown[-1].curves, strict=True):
         assert (result.image == last).all()
+        assert (result.curve[:-1] == curve).all()
 
 
 @pytest.mark.parametrize("after", [1, 3])

@@ -570,23 +570,6 @@ def test_rare_classes_are_told_with_more_digits() -> None:
     assert [percent(p) for p in (1, 0.3737, 0.001, 0.00037, 0)] == ["100.0%", "37.4%", "0.1%", "0.037%", "0.000%"]
 
 
-def test_a_short_live_maximization_runs_to_its_end(visit: Open) -> None:
-    at = visit("maximization", layer="conv1", channel="3")
-    run(at.select_slider(key="steps").set_value(32))
-    before = len(at.image)
-    label = texts.text("maximization.run", "en", name="conv1:3")
-    (button,) = (button for button in at.button if button.label == label)
-    run(button.click())
-    assert len(at.image) == before + 1
-    start, end = map(float, re.search(r"from (-?[\d.]+) to (-?[\d.]+)", words(at)).groups())  # type: ignore[union-attr]
-    assert end > start
-    # It stays while other pages are looked at, and is not shown for another unit.
-    turn(turn(at, "overview"), "maximization")
-    assert len(at.image) == before + 1
-    run(at.selectbox(key="choose_channel").set_value(4))
-    assert len(at.image) == before
-
-
 def row_of(at: AppTest) -> tuple[list[str], list[str]]:
     """Return the pictures of the cascade, and what stands below them."""
     (row,) = (

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pages.shared.selection import (
+    GOALS,
     ORIENTATIONS,
     SCALES,
     SIZES,
@@ -24,6 +25,8 @@ from zfnet.cam import METHODS
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import LAYERS, SPATIAL, TABLE, shapes
 from zfnet.images import CROP_MODES
+from zfnet.maximization_settings import PRESETS
+from zfnet.maximization_settings import STARTS as STARTING
 from zfnet.occlusion import FILLS
 from zfnet.render import UNSIGNED
 
@@ -68,6 +71,10 @@ def anything(rng: random.Random) -> Selection:
             stride=rng.choice(STRIDES),
             period=rng.randrange(30, 321) / 10,
             orientation=rng.choice(ORIENTATIONS),
+            goal=rng.choice(GOALS),
+            preset=rng.choice(list(PRESETS)),
+            beginning=rng.choice(STARTING),
+            tuning=rng.choice([(), (("l2", 0.5),), (("blur", 250.0), ("learning_rate", 0.05), ("steps", 512.0))]),
             seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
             language=rng.choice(list(LANGUAGES)),
         )
@@ -129,6 +136,10 @@ def test_every_field_is_written_even_where_it_is_the_default() -> None:
         "stride": "16",
         "period": "5",
         "orientation": "0",
+        "goal": "cell",
+        "preset": "normal",
+        "beginning": "noise",
+        "tuning": "none",
         "seed": "0",
         "lang": "en",
     }
@@ -168,6 +179,14 @@ def test_an_empty_address_means_the_defaults() -> None:
         ("period", "nan", "5"),
         ("orientation", "44", "45"),
         ("fill", "black", "grey"),
+        ("goal", "world", "cell"),
+        ("preset", "worst", "normal"),
+        ("beginning", "end", "noise"),
+        ("tuning", "l2:99", "l2:20"),
+        ("tuning", "steps:100", "steps:96"),
+        ("tuning", "steps:1.5,size:9", "steps:32"),
+        ("tuning", "l2:nan", "none"),
+        ("tuning", "steps:.,l2:1.2.3", "none"),
         ("channel", "256", "255"),
         ("channel", "-1", "0"),
         ("channel", "99999999999999999999", "255"),

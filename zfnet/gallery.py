@@ -25,6 +25,8 @@ class Premade:
     start: float
     end: float
     settings: MaximizationSettings
+    unit: Unit = Unit("conv5", 0)
+    silent: bool = False
 
 
 def read_gallery(checkpoint_id: str, folder: Path = EMBEDDED_GALLERY) -> dict[str, Premade]:
@@ -35,7 +37,7 @@ def read_gallery(checkpoint_id: str, folder: Path = EMBEDDED_GALLERY) -> dict[st
         return {}
     settings = MaximizationSettings(**index["settings"])
     return {
-        unit: Premade(folder / entry["file"], entry["start"], entry["end"], settings)
+        unit: Premade(folder / entry["file"], entry["start"], entry["end"], settings, Unit.parse(unit))
         for unit, entry in index["units"].items()
     }
 

@@ -64,9 +64,18 @@ class Maximization:
 
 
 Normalise = Callable[[Tensor], Tensor]
-# Called after every step with the number of steps done and a function that returns the pictures so far, one for each
-# unit.
-Progress = Callable[[int, Callable[[], list[np.ndarray]]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """How far a climb has come: for every unit the picture, uint8 (H, W, 3), and the curve, float32 (steps,)."""
+
+    images: list[np.ndarray]
+    curves: np.ndarray
+
+
+# Called after every step with the number of steps done and a function that returns how far the climb has come.
+Progress = Callable[[int, Callable[[], Climbed]], None]
 
 
 def maximize(
@@ -139,6 +148,7 @@ class _Climb:
         device = next(model.parameters()).device
         self._numbers = numbers.repeat(len(units), *[1] * (numbers.ndim - 1)).to(device).requires_grad_()
         self._silent = torch.zeros(len(units), dtype=torch.bool)
+        self._curve: list[Tensor] = []
         self._bfloat16 = settings.precision == "bfloat16" or (
             settings.precision == "auto" and _multiplies_bfloat16(device)
         )
@@ -151,8 +161,7 @@ class _Climb:
     ) -> list[Maximization]:
         """Take all steps; return the results."""
         steps, done = self._settings.steps, 0
-        curves: list[Tensor] = []
-        frames = [(0, self.pictures())]
+        frames = [(0, self._pictures())]
         for count, size in self._stages:
             with slot():
                 self._enlarge(size)
@@ -160,32 +169,39 @@ class _Climb:
             for _ in range(count):
                 with slot():
                     values, silent = self._step(optimizer)
-                    curves.append(values)
+                    self._curve.append(values)
                     self._silent = silent if done == 0 else self._silent
                     done += 1
                     if done * _FRAMES // steps != (done - 1) * _FRAMES // steps:
-                        frames.append((done, self.pictures()))
+                        frames.append((done, self._pictures()))
                 if progress:
-                    progress(done, self.pictures)
+                    progress(done, self._climbed)
                 if cancel and done < steps and cancel():
                     raise Cancelled(f"stopped after {done} of {steps} steps")
         with slot():
             shown = torch.from_numpy(np.stack(frames[-1][1])).to(self._numbers.device).permute(0, 3, 1, 2) / 255
-            curves.append(self._drive(shown)[0])
-        curve = torch.stack(curves, 1).cpu().numpy()  # (N, steps + 1)
+            self._curve.append(self._drive(shown)[0])
+        curves = self._curves()
         return [
             Maximization(
                 unit,
                 self._settings,
                 frames[-1][1][i],
-                curve[i],
+                curves[i],
                 tuple((step, images[i]) for step, images in frames),
                 bool(self._silent[i]),
             )
             for i, unit in enumerate(self._units)
         ]
 
-    def pictures(self) -> list[np.ndarray]:
+    def _climbed(self) -> Climbed:
+        return Climbed(self._pictures(), self._curves())
+
+    def _curves(self) -> np.ndarray:
+        """Return the values so far, (N, steps)."""
+        return torch.stack(self._curve, 1).cpu().numpy()
+
+    def _pictures(self) -> list[np.ndarray]:
         """Return the pictures so far, uint8 (H, W, 3) each."""
         with torch.no_grad():
             x = self._move.cropped(self._written.decode(self._numbers, self._outer)).permute(0, 2, 3, 1)

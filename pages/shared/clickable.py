@@ -70,6 +70,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
 }
 """
 
+# By how a file begins; everything else is PNG.
+_KINDS = {b"RIFF": "webp", b"<svg": "svg+xml"}
+
 _component = st.components.v2.component("zfnet.clickable", html=_HTML, css=_CSS, js=_JS)
 
 
@@ -123,6 +126,7 @@ def clickable(
     _component(key=key, data=data, on_click_change=clicked)
 
 
-def data_url(png: bytes) -> str:
-    """Return a picture as an address that holds it whole."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def data_url(encoded: bytes) -> str:
+    """Return an encoded picture, PNG, WebP or SVG, as an address that holds it whole."""
+    kind = _KINDS.get(encoded[:4], "png")
+    return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"

@@ -265,6 +265,11 @@ def premade(session: InferenceSession, unit: Unit) -> Premade | None:
     return _gallery(session.info.checkpoint_id).get(f"{unit.layer}:{unit.channel}")
 
 
+def gallery(session: InferenceSession, layer: str) -> list[Premade]:
+    """Return the maximizations of a layer that came with the project, in their order."""
+    return [made for made in _gallery(session.info.checkpoint_id).values() if made.unit.layer == layer]
+
+
 _gallery = cache(read_gallery)
 
 

@@ -10,6 +10,8 @@ from zfnet.cam import METHODS, quick
 from zfnet.feature_maps import ORDERS
 from zfnet.geometry import SPATIAL
 from zfnet.images import CROP_MODES
+from zfnet.maximization_settings import PRESETS
+from zfnet.maximization_settings import STARTS as STARTING
 from zfnet.occlusion import FILLS
 from zfnet.render import UNSIGNED
 
@@ -19,6 +21,19 @@ STARTS = ("cell", "nine", "map")
 # The square of occlusion and the grating of the stride lab: between what, and in which steps, in pixels and degrees.
 SIZES, STRIDES = range(16, 97, 4), (8, 16, 32)
 PERIODS, ORIENTATIONS = (3.0, 32.0), range(0, 166, 15)
+# What maximization drives, and which of its settings can be tuned, with the ends of their sliders and their steps.
+GOALS = ("cell", "map", "class")
+TUNED: dict[str, tuple[float, float, float]] = {
+    "steps": (32, 512, 32),
+    "learning_rate": (0.01, 0.5, 0.01),
+    "jitter": (0, 16, 1),
+    "scale": (0, 0.3, 0.05),
+    "rotation": (0, 45, 5),
+    "padding": (0, 16, 1),
+    "l2": (0, 20, 0.5),
+    "total_variation": (0, 20, 0.5),
+    "blur": (0, 2000, 50),
+}
 _DIGEST = re.compile(r"sha256-[0-9a-f]{64}")
 
 
@@ -50,6 +65,10 @@ class Selection:
     stride: int = 16
     period: float = 5.0
     orientation: int = 0
+    goal: str = "cell"
+    preset: str = "normal"
+    beginning: str = "noise"
+    tuning: tuple[tuple[str, float], ...] = ()
     seed: int = 0
     language: str = "en"
 
@@ -79,6 +98,10 @@ class Selection:
             "stride": str(self.stride),
             "period": f"{self.period:.12g}",
             "orientation": str(self.orientation),
+            "goal": self.goal,
+            "preset": self.preset,
+            "beginning": self.beginning,
+            "tuning": ",".join(f"{name}:{value:.12g}" for name, value in self.tuning) or "none",
             "seed": str(self.seed),
             "lang": self.language,
         }
@@ -147,6 +170,10 @@ def from_query(
         "stride": ("stride", lambda t: _nearest(t, STRIDES, default.stride)),
         "period": ("period", lambda t: round(_fraction(t, default.period, PERIODS), 1)),
         "orientation": ("orientation", lambda t: _nearest(t, ORIENTATIONS, default.orientation)),
+        "goal": ("goal", lambda t: _choice(t, GOALS, default.goal)),
+        "preset": ("preset", lambda t: _choice(t, tuple(PRESETS), default.preset)),
+        "beginning": ("beginning", lambda t: _choice(t, STARTING, default.beginning)),
+        "tuning": ("tuning", _tuning),
         "seed": ("seed", lambda t: _index(t, 2**31) or 0),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
     }
@@ -197,3 +224,14 @@ def _index(text: str, count: int) -> int | None:
 def _cell(text: str, height: int, width: int) -> tuple[int, int] | None:
     match = re.fullmatch(r"([0-9]{1,6}), ?([0-9]{1,6})", text)
     return (min(int(match[1]), height - 1), min(int(match[2]), width - 1)) if match else None
+
+
+def _tuning(text: str) -> tuple[tuple[str, float], ...]:
+    """Return the settings that are tuned, each brought to the nearest place of its slider; ``none`` for none."""
+    tuned = {}
+    for name, number in re.findall(r"([a-z0-9_]+):([0-9.]{1,12})", text):
+        if name in TUNED and number.count(".") <= 1 and number != ".":
+            low, high, step = TUNED[name]
+            places = round((min(max(float(number), low), high) - low) / step)
+            tuned[name] = round(low + places * step, 6)
+    return tuple(sorted(tuned.items()))

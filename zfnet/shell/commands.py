@@ -4,20 +4,30 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from zfnet import InferenceSession, InvalidImageError, MaximizationSettings, Unit, crop, decode_image, render
+from zfnet import (
+    InferenceSession,
+    InvalidImageError,
+    MaximizationSettings,
+    SelectionError,
+    Unit,
+    crop,
+    decode_image,
+    render,
+)
 from zfnet.arithmetic import SUMMED, as_csv
 from zfnet.audit_report import as_records, as_table
 from zfnet.cam import INDIFFERENT
 from zfnet.deconvnet import Projection
 from zfnet.gallery import make_gallery
 from zfnet.geometry import NETWORKS, LayerRow, layer_table, shapes, total
+from zfnet.maximization_settings import PRESETS
 from zfnet.occlusion import Square
 from zfnet.shell.output import Output, file_name, write_map, write_maximization, write_occlusion, write_projection
 from zfnet.similarity import rank_correlation
@@ -127,11 +137,20 @@ def occlude(options: argparse.Namespace) -> None:
 
 
 def maximize(options: argparse.Namespace) -> None:
-    """Synthesise what units or classes want to see."""
-    output = Output(options.out, options.npz)
-    settings = MaximizationSettings(steps=options.steps, size=options.size, seed=options.seed)
-    made = _session(options).maximize(options.units, settings, progress=_counter(options.steps))
-    output.close({"maximizations": [write_maximization(output, f"maximization-{file_name(m.unit)}", m) for m in made]})
+    """Synthesise what units or classes want to see: a map by its mean, a cell (conv5:17@7,7), a class (fc8:281)."""
+    alone = options.out.suffix.lower() == ".png"
+    if alone and len(options.units) > 1:
+        raise SelectionError(f"{options.out.name} holds one picture, got {len(options.units)} units; name a folder")
+    output = Output(options.out.parent if alone else options.out, options.npz)
+    chosen = {name: getattr(options, name) for name in ("steps", "size", "seed") if getattr(options, name) is not None}
+    start = None
+    if options.picture:
+        start, chosen["start"] = _view(options), "picture"
+    settings = replace(PRESETS[options.preset], centred=not options.plain_logit, **chosen)
+    made = _session(options).maximize(options.units, settings, picture=start, progress=_counter(settings.steps))
+    names = [options.out.stem] if alone else [f"maximization-{file_name(m.unit)}" for m in made]
+    told = [write_maximization(output, name, m, film=options.film) for name, m in zip(names, made, strict=True)]
+    output.close(told[0] if alone else {"maximizations": told}, options.out.stem if alone else "result")
 
 
 def gallery(options: argparse.Namespace) -> None:

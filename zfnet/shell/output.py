@@ -11,6 +11,7 @@ from PIL import Image
 from zfnet import InferenceSession, Unit, render
 from zfnet.cam import ClassMap
 from zfnet.deconvnet import Projection
+from zfnet.film import animation
 from zfnet.geometry import receptive_field
 from zfnet.maximization import Maximization
 from zfnet.occlusion import OcclusionMaps
@@ -35,9 +36,14 @@ class Output:
             self._arrays[name] = array
         return f"{name}.png"
 
-    def close(self, result: dict[str, Any]) -> None:
-        """Write ``result.json`` and, where asked for, ``arrays.npz``."""
-        (self._folder / "result.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    def encoded(self, name: str, data: bytes) -> str:
+        """Write what is encoded already; return the file's name."""
+        (self._folder / name).write_bytes(data)
+        return name
+
+    def close(self, result: dict[str, Any], name: str = "result") -> None:
+        """Write ``result.json``, or one of another name, and, where asked for, ``arrays.npz``."""
+        (self._folder / f"{name}.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
         if self._keep_arrays:
             np.savez_compressed(self._folder / "arrays.npz", **self._arrays)  # type: ignore[arg-type]
         print(f"written to {self._folder}")
@@ -99,12 +105,15 @@ def write_occlusion(output: Output, found: OcclusionMaps, *, session: InferenceS
     }
 
 
-def write_maximization(output: Output, name: str, m: Maximization) -> dict[str, Any]:
-    """Write a synthesised picture; return how it came about."""
-    file = output.picture(name, m.image, m.image)
+def write_maximization(output: Output, name: str, m: Maximization, *, film: bool = False) -> dict[str, Any]:
+    """Write a synthesised picture and, where asked for, the film of how it came about; return the same in numbers."""
+    files = {"file": output.picture(name, m.image, m.image)}
+    if film:
+        files["film"] = output.encoded(f"{name}.webp", animation([image for _, image in m.frames]))
     return {
-        "file": file,
+        **files,
         "unit": str(m.unit),
+        "silent_at_first": m.silent,
         "settings": asdict(m.settings),
         "curve": [round(float(v), 5) for v in m.curve],
     }

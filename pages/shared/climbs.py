@@ -1,0 +1,242 @@
+"""Maximizations made live: in the background, watched as they grow, kept for everybody when done."""
+
+import hashlib
+import html
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages.shared import results
+from pages.shared.charts import curve
+from pages.shared.clickable import data_url
+from pages.shared.scrubber import scrubber
+from pages.shared.state import selection, t, view
+from pages.shared.widgets import class_index, class_name, unit
+from zfnet import MaximizationSettings, QueueFullError, Unit, film
+from zfnet.classification import HEADS
+from zfnet.geometry import SPATIAL, shapes
+from zfnet.images import digest
+from zfnet.jobs import Jobs, JobView, Report
+from zfnet.maximization import Climbed, Maximization
+from zfnet.maximization_settings import PRESETS
+from zfnet.sharing import Cancel
+
+# A preview is one poll old: three polls in a second show at least two new pictures.
+_POLL_SECONDS = 0.3
+# A maximization with its frames takes up to 5 MB.
+_KEPT = 16
+_SHEET_COLUMNS = 5
+# The curve while it grows, in units of its own.
+_CHART = (448, 90)
+_FULL_QUEUE = "queue_full"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be made, what it is called, and what is measured."""
+
+    unit: Unit
+    settings: MaximizationSettings
+    name: str
+    measure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How far a climb has come: the picture as PNG, and what drives the unit, step by step."""
+
+    png: bytes
+    curve: np.ndarray
+
+
+@st.cache_resource(show_spinner=False)
+def _jobs() -> Jobs[Preview, Maximization]:
+    return Jobs(keep=_KEPT)
+
+
+def asked() -> Asked:
+    """Return what the selection asks for."""
+    now = selection()
+    settings = replace(PRESETS[now.preset], start=now.beginning, seed=now.seed, **tuned())
+    if now.goal == "class":
+        index = class_index()
+        target = Unit(HEADS[now.head], index)
+        return Asked(target, settings, f"{class_name(index)} ({target})", t("maximization.measure_class"))
+    target = replace(unit(), position=None)
+    if target.layer not in SPATIAL:
+        return Asked(target, settings, str(target), t("maximization.measure_cell"))
+    if now.goal == "map":
+        return Asked(target, settings, str(target), t("maximization.measure_map"))
+    target = replace(target, position=now.position or middle(target.layer))
+    return Asked(target, settings, str(target), t("maximization.measure_cell"))
+
+
+def tuned() -> dict[str, Any]:
+    """Return the settings that differ from the preset, whole numbers as such."""
+    whole = {name for name, kind in MaximizationSettings.__annotations__.items() if kind is int}
+    return {name: int(value) if name in whole else value for name, value in selection().tuning}
+
+
+def middle(layer: str) -> tuple[int, int]:
+    """Return the cell in the middle of a layer's maps, whose receptive field lies inside of the picture."""
+    _, height, width = shapes(results.session().info.config)[layer]
+    return height // 2, width // 2
+
+
+def live(wanted: Asked) -> None:
+    """Let it be made, show how it grows, and then the film of how it came about."""
+    seen = _jobs().look(_key(wanted), _owner())
+    polling = _unfinished(seen)
+    st.fragment(_show, run_every=_POLL_SECONDS if polling else None)(wanted, polling)
+
+
+def _show(wanted: Asked, polling: bool) -> None:
+    seen = _jobs().look(_key(wanted), _owner())
+    if _unfinished(seen) != polling:
+        st.rerun()
+    run, stop = st.columns(2)
+    run.button(
+        t("maximization.run", name=wanted.name),
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=polling or bool(seen and seen.state == "done"),
+        on_click=_start,
+        args=(wanted, view()),
+    )
+    stop.button(
+        t("maximization.stop"),
+        icon=":material/stop:",
+        width="stretch",
+        disabled=not polling,
+        on_click=_jobs().cancel,
+        args=(_key(wanted), _owner()),
+    )
+    if st.session_state.pop(_FULL_QUEUE, False):
+        st.warning(t("maximization.queue_full"))
+    if seen is None:
+        st.info(t("maximization.nothing_yet"))
+    elif seen.result:
+        _show_result(wanted, seen.result)
+    else:
+        _show_progress(wanted, seen)
+
+
+def _show_progress(wanted: Asked, seen: JobView[Preview, Maximization]) -> None:
+    steps = wanted.settings.steps
+    if seen.state == "failed":
+        st.error(seen.error or t("frame.defect"))
+    elif seen.state == "waiting":
+        st.progress(0.0, t("maximization.waiting", place=seen.place + 1))
+    elif seen.state == "running":
+        st.progress(seen.done / steps, t("maximization.progress", step=seen.done, steps=steps, left=steps - seen.done))
+    else:
+        st.caption(t("maximization.stopped", step=seen.done, steps=steps))
+    if seen.preview:
+        _show_preview(wanted, seen.preview)
+
+
+def _show_preview(wanted: Asked, preview: Preview) -> None:
+    """Show how far a picture has come, and its curve: both within the page, drawn three times in a second.
+
+    As files of their own they would be gone before a slow browser asks for them.
+    """
+    told = t("maximization.so_far", start=float(preview.curve[0]), now=float(preview.curve[-1]))
+    drawn = {preview.png: t("maximization.alt", name=wanted.name), _line(preview.curve, wanted.settings.steps): told}
+    style = f"style='display: block; width: 100%; max-width: {results.SIDE}px; border-radius: 3px'"
+    images = "".join(
+        f"<img src='{data_url(of)}' alt='{html.escape(alt, quote=True)}' {style}>" for of, alt in drawn.items()
+    )
+    st.html(f"{images}<small>{html.escape(told)}</small>")
+
+
+def _line(values: np.ndarray, steps: int) -> bytes:
+    """Draw a curve that grows towards its last step, as SVG."""
+    low, high = float(values.min()), float(values.max())
+    width, height = _CHART
+    x = np.arange(len(values)) / steps * width
+    y = height - (values - low) / ((high - low) or 1) * height
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='-3 -3 {width + 6} {height + 6}'>"
+        f"<path d='M0 {height} H{width}' stroke='#9aa0a6'/>"
+        f"<polyline points='{points}' fill='none' stroke='#21918c' stroke-width='3'/></svg>"
+    ).encode()
+
+
+def _show_result(wanted: Asked, made: Maximization) -> None:
+    """Show the film of a climb, its curve, and what is to be known about it."""
+    steps = made.settings.steps
+    frames = [image for _, image in made.frames]
+    scrubber(
+        film.sheet(frames, _SHEET_COLUMNS),
+        [t("maximization.frame", step=step, steps=steps, value=float(made.curve[step])) for step, _ in made.frames],
+        _SHEET_COLUMNS,
+        size=made.image.shape[:2],
+        side=results.SIDE,
+        words={
+            "play": t("maximization.play"),
+            "pause": t("maximization.pause"),
+            "slider": t("maximization.slider"),
+        },
+        alt=t("maximization.alt", name=wanted.name),
+        key="film",
+    )
+    ends = {"measure": wanted.measure, "start": float(made.curve[0]), "end": float(made.curve[-1])}
+    side = {"height": made.image.shape[0], "width": made.image.shape[1]}
+    st.caption(t("maximization.live_caption", name=wanted.name, steps=steps, **ends, **side))
+    if made.curve[-1] <= 0 and made.unit.layer not in HEADS.values():
+        st.warning(t("maximization.still_silent", name=wanted.name))
+    elif made.silent:
+        st.info(t("maximization.was_silent", name=wanted.name))
+    curve(made.curve, (t("maximization.axis_step"), wanted.measure), t("maximization.curve_alt", **ends))
+    st.download_button(
+        t("maximization.save_film"),
+        lambda: film.animation(frames),
+        f"{made.unit.layer}-{made.unit.channel}.webp",
+        "image/webp",
+        icon=":material/movie:",
+        on_click="ignore",
+    )
+
+
+def _start(wanted: Asked, seen: Image.Image) -> None:
+    """Ask for the work, in the background; the visitor's former one is let go of."""
+    backend = results.session()
+    start = seen if wanted.settings.start == "picture" else None
+
+    def work(report: Report[Preview], cancel: Cancel) -> Maximization:
+        def progress(step: int, climbed: Callable[[], Climbed]) -> None:
+            report(step, wanted.settings.steps, lambda: _preview(climbed()))
+
+        return backend.maximize([wanted.unit], wanted.settings, picture=start, progress=progress, cancel=cancel)[0]
+
+    try:
+        _jobs().submit(_key(wanted), _owner(), work)
+    except QueueFullError:
+        st.session_state[_FULL_QUEUE] = True
+
+
+def _preview(climbed: Climbed) -> Preview:
+    return Preview(results.large(climbed.images[0]), climbed.curves[0])
+
+
+def _key(wanted: Asked) -> str:
+    """Return what names a result: network, objective, settings and seed, and the picture where that is the start."""
+    start = digest(view()) if wanted.settings.start == "picture" else ""
+    about = (results.session().info.checkpoint_id, str(wanted.unit), sorted(asdict(wanted.settings).items()), start)
+    return hashlib.sha256(repr(about).encode()).hexdigest()
+
+
+def _owner() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def _unfinished(seen: JobView[Preview, Maximization] | None) -> bool:
+    return seen is not None and seen.state in ("waiting", "running")

@@ -1,0 +1,90 @@
+"""How a maximization is to climb: what it drives, a named preset, and sliders for those who want to know."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.selection import GOALS, TUNED
+from pages.shared.state import select, selection, t
+from pages.shared.widgets import choose, controlled
+from zfnet.geometry import SPATIAL
+from zfnet.maximization_settings import PRESETS, STARTS
+
+_COLUMNS = 3
+
+
+def controls() -> None:
+    """Show all choices; the sliders are folded away."""
+    now = selection()
+    goal, start, seed = st.columns([2.4, 2, 1], gap="medium")
+    with goal:
+        mapped = now.layer in SPATIAL
+        choose(
+            st.segmented_control,
+            "goal",
+            t("maximization.goal"),
+            options=[name for name in GOALS if mapped or name != "map"],
+            format_func=lambda name: t(f"maximization.goal_{name if mapped or name == 'class' else 'unit'}"),
+            required=True,
+            help=t("maximization.goal_help"),
+        )
+    with start:
+        choose(
+            st.segmented_control,
+            "beginning",
+            t("maximization.beginning"),
+            options=list(STARTS),
+            format_func=lambda name: t(f"maximization.beginning_{name}"),
+            required=True,
+        )
+    with seed:
+        choose(
+            st.number_input,
+            "seed",
+            t("maximization.seed"),
+            min_value=0,
+            max_value=2**31 - 1,
+            help=t("maximization.seed_help"),
+        )
+    controlled(
+        st.segmented_control,
+        t("maximization.preset"),
+        key="choose_preset",
+        value=now.preset,
+        change=lambda name: select(preset=name, tuning=()),
+        options=list(PRESETS),
+        format_func=lambda name: t(f"maximization.preset_{name}"),
+        required=True,
+    )
+    st.caption(t(f"maximization.about_{now.preset}"))
+    with st.expander(t("maximization.settings")):
+        _sliders()
+
+
+def _sliders() -> None:
+    now = selection()
+    values = {name: getattr(PRESETS[now.preset], name) for name in TUNED} | dict(now.tuning)
+    columns = st.columns(_COLUMNS, gap="medium")
+    for i, (name, (low, high, step)) in enumerate(TUNED.items()):
+        number = int if isinstance(step, int) else float
+        with columns[i % _COLUMNS]:
+            controlled(
+                st.slider,
+                t(f"maximization.set_{name}"),
+                key=f"tune_{name}",
+                value=number(min(max(values[name], low), high)),
+                change=partial(_tune, name),
+                min_value=number(low),
+                max_value=number(high),
+                step=number(step),
+                help=t(f"maximization.help_{name}"),
+            )
+
+
+def _tune(name: str, value: Any) -> None:
+    """Keep what differs from the preset."""
+    now = selection()
+    tuning = dict(now.tuning) | {name: float(value)}
+    preset = PRESETS[now.preset]
+    select(tuning=tuple(sorted((n, v) for n, v in tuning.items() if v != getattr(preset, n))))

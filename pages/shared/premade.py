@@ -1,0 +1,82 @@
+"""Maximizations that came with the project: the one that belongs to what is asked for, and a layer's gallery."""
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from pages.shared import results
+from pages.shared.clickable import clickable
+from pages.shared.climbs import Asked
+from pages.shared.results import cached
+from pages.shared.state import select, selection, t
+from pages.shared.widgets import class_index, class_name, picture, unit
+from zfnet import InferenceSession, Unit, film
+from zfnet.classification import HEADS
+
+_COLUMNS, _TILE = 16, 88
+
+
+def show(wanted: Asked) -> None:
+    """Show the picture that was made beforehand, if there is one."""
+    made = results.premade(results.session(), wanted.unit)
+    if made is None:
+        st.info(t("maximization.beforehand_none", name=wanted.name))
+        return
+    of = made.unit
+    name = wanted.name if of.layer in HEADS.values() else str(of)
+    measure = t("maximization.measure_class" if of.layer in HEADS.values() else "maximization.measure_cell")
+    with Image.open(made.file) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    picture(results.large(pixels), t("maximization.alt", name=name))
+    words = {"name": name, "measure": measure, "steps": made.settings.steps, "start": made.start, "end": made.end}
+    height, width = pixels.shape[:2]
+    st.caption(t("maximization.beforehand_caption", **words, height=height, width=width))
+    if made.silent:
+        st.caption(t("maximization.was_silent", name=name))
+
+
+def gallery() -> None:
+    """Show the pictures of the selected layer, or of the classes; a click selects the unit or the class everywhere."""
+    classes = selection().goal == "class"
+    layer = HEADS["fc"] if classes else unit().layer
+    units = _units(results.session(), layer)
+    if not units:
+        return
+    chosen = Unit(layer, class_index() if classes else unit().channel)
+    st.subheader(t("maximization.gallery_classes" if classes else "maximization.gallery", layer=layer), anchor=False)
+    st.caption(t("maximization.gallery_what_classes" if classes else "maximization.gallery_what", count=len(units)))
+    names = [class_name(one.channel) if classes else str(one) for one in units]
+    clickable(
+        _sheet(results.session(), layer),
+        names,
+        _COLUMNS,
+        tile=(_TILE, _TILE),
+        key=f"gallery_{layer}",
+        alt=t("maximization.gallery_alt", layer=layer, count=len(units)),
+        on_click=lambda i: _select(units[i]),
+        selected=units.index(chosen) if chosen in units else -1,
+        smooth=True,
+        captions=names if classes else [str(one.channel) for one in units],
+    )
+
+
+def _select(chosen: Unit) -> None:
+    if chosen.layer in HEADS.values():
+        select(class_index=chosen.channel)
+    else:
+        select(layer=chosen.layer, channel=chosen.channel)
+
+
+def _units(session: InferenceSession, layer: str) -> list[Unit]:
+    return [Unit(layer, made.unit.channel) for made in results.gallery(session, layer)]
+
+
+@cached
+def _sheet(session: InferenceSession, layer: str) -> bytes:
+    """Lay the pictures of a layer in rows of equal tiles."""
+    tiles = []
+    for made in results.gallery(session, layer):
+        with Image.open(made.file) as opened:
+            way = Image.Resampling.NEAREST if opened.width < _TILE / 2 else Image.Resampling.LANCZOS
+            tiles.append(np.asarray(opened.convert("RGB").resize((_TILE, _TILE), way)))
+    return film.sheet(tiles, _COLUMNS)
