@@ -6,6 +6,7 @@ such page.
 """
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -25,7 +26,14 @@ async def preloaded(_: st.App) -> AsyncIterator[None]:
     # Imported only now that the server runs: caches are bound to it.
     from pages.shared.results import session
 
-    loading = asyncio.create_task(asyncio.to_thread(session))
+    def load() -> None:
+        session()
+        # Streamlit collects garbage after every run of a page, and nothing else runs meanwhile. What is there by now
+        # stays: looking through it would take a tenth of a second each time.
+        gc.collect()
+        gc.freeze()
+
+    loading = asyncio.create_task(asyncio.to_thread(load))
     yield
     # A checkpoint that cannot be loaded is told to whoever opens a page.
     with suppress(Exception):

@@ -155,8 +155,11 @@ def test_it_starts_from_noise_from_grey_or_from_the_picture(session: InferenceSe
 def test_frames_lead_from_the_start_to_the_end(session: InferenceSession) -> None:
     (result,) = session.maximize(["conv2:17"], replace(SHORT, steps=100))
     steps = [step for step, _ in result.frames]
-    assert (steps[0], steps[-1], len(steps)) == (0, 100, 25)
-    assert steps == sorted(set(steps))
+    assert (steps[0], steps[-1]) == (0, 100)
+    assert 20 <= len(steps) <= 25
+    between = np.diff(steps)
+    assert between.min() >= 1
+    assert between[:5].max() < between[-5:].min()
     assert (result.frames[-1][1] == result.image).all()
     (few,) = session.maximize(["conv2:17"], replace(SHORT, steps=3))
     assert [step for step, _ in few.frames] == [0, 1, 2, 3]

@@ -161,6 +161,8 @@ class _Climb:
     ) -> list[Maximization]:
         """Take all steps; return the results."""
         steps, done = self._settings.steps, 0
+        # The closer together the earlier: most of a picture comes about in its first steps.
+        kept = {round(steps * (i / _FRAMES) ** 2) for i in range(_FRAMES + 1)}
         frames = [(0, self._pictures())]
         for count, size in self._stages:
             with slot():
@@ -172,7 +174,7 @@ class _Climb:
                     self._curve.append(values)
                     self._silent = silent if done == 0 else self._silent
                     done += 1
-                    if done * _FRAMES // steps != (done - 1) * _FRAMES // steps:
+                    if done in kept:
                         frames.append((done, self._pictures()))
                 if progress:
                     progress(done, self._climbed)

@@ -193,7 +193,7 @@ def _show_result(wanted: Asked, made: Maximization) -> None:
     if made.curve[-1] <= 0 and made.unit.layer not in HEADS.values():
         st.warning(t("maximization.still_silent", name=wanted.name))
     elif made.silent:
-        st.info(t("maximization.was_silent", name=wanted.name))
+        st.caption(t("maximization.was_silent", name=wanted.name))
     curve(made.curve, (t("maximization.axis_step"), wanted.measure), t("maximization.curve_alt", **ends))
     st.download_button(
         t("maximization.save_film"),

@@ -427,52 +427,55 @@ def test_a_link_to_an_upload_shows_it_to_nobody_who_has_not_sent_it(
     expect(told).to_have_count(0)
 
 
-def test_a_live_maximization_grows_a_picture(visit: Visit, strongest: list[int]) -> None:
-    visitor, unit = visit(), f"conv5:{strongest[0]}"
+def test_a_live_maximization_grows_a_picture_and_leaves_a_film(visit: Visit, strongest: list[int]) -> None:
+    visitor, unit = visit(tuning="steps:96"), f"conv5:{strongest[0]}@7,7"
     visitor.go("maximization")
-    choose_steps(visitor, "Home", 32)
-    grown = visitor.main.get_by_role("img", name=visitor.t("maximization.alt", name=unit), exact=True)
-    before = grown.count()
+    growing = visitor.main.get_by_role("img", name=visitor.t("maximization.alt", name=unit), exact=True)
+    film = visitor.main.get_by_role("slider", name=visitor.t("maximization.slider"), exact=True)
+    before = growing.count()
     visitor.main.get_by_role("button", name=visitor.t("maximization.run", name=unit)).click()
-    expect(grown).to_have_count(before + 1)
-    early = grown.last.get_attribute("src")
-    expect(grown.last).not_to_have_attribute("src", early)
+    expect(growing).to_have_count(before + 1)
+    early = growing.last.get_attribute("src")
+    expect(growing.last).not_to_have_attribute("src", early)
+    expect(film).to_be_visible(timeout=60_000)
     visitor.settle()
-    values = {"measure": visitor.t("maximization.measure_unit"), "steps": 32, "start": 0.5, "end": 0.5}
-    caption = visitor.t("maximization.live_caption", name=unit, **values)
+    values = {"measure": visitor.t("maximization.measure_cell"), "steps": 96, "start": 0.5, "end": 0.5}
+    caption = visitor.t("maximization.live_caption", name=unit, height=139, width=139, **values)
     start, end = numbers_like(caption, visitor.main.inner_text())
     assert end > start + 1
-    visitor.shows(visitor.t("maximization.alt", name=unit))
     expect(visitor.main.get_by_role("progressbar")).to_have_count(0)
+    # It is scrubbed through by hand, from its end to its beginning, without the server.
+    expect(film).to_have_attribute("aria-valuetext", visitor.t("maximization.frame", step=96, steps=96, value=end))
+    film.press("Home")
+    first = visitor.t("maximization.frame", step=0, steps=96, value=start)
+    expect(film).to_have_attribute("aria-valuetext", first)
+    expect(visitor.main.get_by_text(first)).to_be_visible()
+    visitor.main.get_by_role("button", name=visitor.t("maximization.play"), exact=True).click()
+    expect(film).to_have_attribute(
+        "aria-valuetext", visitor.t("maximization.frame", step=96, steps=96, value=end), timeout=10_000
+    )
 
 
-def test_a_stopped_maximization_leaves_a_page_that_works(visit: Visit, strongest: list[int]) -> None:
-    visitor, unit = visit(), f"conv5:{strongest[0]}"
+def test_a_maximization_can_be_stopped_and_does_not_stop_others(visit: Visit, strongest: list[int]) -> None:
+    visitor, unit = visit(preset="best"), f"conv5:{strongest[0]}@7,7"
     visitor.go("maximization")
-    choose_steps(visitor, "End", 512)
     run = visitor.main.get_by_role("button", name=visitor.t("maximization.run", name=unit))
     run.click()
     bar = visitor.main.get_by_role("progressbar")
     expect(bar).to_be_visible()
+    # Somebody else's page is served between its steps, and somebody else's picture waits in the queue.
+    other = visit(preset="best", seed="1")
+    other.go("deconvnet")
+    other.shows(other.t("deconvnet.patch_alt", unit=f"conv5:{strongest[0]}"))
+    other.go("maximization")
+    other.main.get_by_role("button", name=other.t("maximization.run", name=unit)).click()
+    expect(other.main.get_by_text(other.t("maximization.waiting", place=1))).to_be_visible()
     visitor.main.get_by_role("button", name=visitor.t("maximization.stop"), exact=True).click()
     expect(bar).to_have_count(0)
     visitor.settle()
     expect(run).to_be_enabled()
-    # Leaving the page ends a climb as well, and the next page does not wait for it.
-    run.click()
-    expect(bar).to_be_visible()
-    visitor.go("deconvnet")
-    visitor.shows(visitor.t("deconvnet.patch_alt", unit=unit))
-    visitor.go("maximization")
-    expect(bar).to_have_count(0)
-
-
-def choose_steps(visitor: Dashboard, key: str, steps: int) -> None:
-    """Move the slider for the number of steps to one of its ends."""
-    slider = visitor.main.get_by_role("slider", name=re.compile(re.escape(visitor.t("maximization.steps"))))
-    slider.press(key)
-    expect(visitor.main.get_by_text(str(steps), exact=True).first).to_be_visible()
-    visitor.settle()
+    expect(other.main.get_by_text(re.compile(r"^step \d+ of 512"))).to_be_visible()
+    other.main.get_by_role("button", name=other.t("maximization.stop"), exact=True).click()
 
 
 def numbers_like(template: str, words: str) -> list[float]:
