@@ -66,24 +66,22 @@ def maximization_tables(comparison: Comparison, rounds: int) -> list[str]:
 
 
 def _step_table(comparison: Comparison, rounds: int) -> str:
-    times: dict[str, dict[str, list[float]]] = {}
-    targets = {}
+    times = {}
     for batch, most in _ROUNDS.items():
-        subjects = {}
-        for layer, (name, target) in _CLIMBED.items():
-            subjects[f"{name}, {batch} at once"] = _steps(comparison, layer, [*range(0, 16 * batch, 16)])
-            targets[f"{name}, {batch} at once"] = target
+        subjects = {f"{layer} {batch}": _steps(comparison, layer, [*range(0, 16 * batch, 16)]) for layer in _CLIMBED}
         times |= interleaved(subjects, min(rounds, most), lambda: None)
     rows = []
-    for name in sorted(times):
-        cells = [name]
-        for kind in ("moved", "still"):
-            ours, peer = (_per_step(times[name], f"{side} {kind}") for side in ("ours", "peer"))
-            cells.append(spread(ours, "ms"))
-            cells += [spread(peer, "ms"), _share(ours, peer, targets[name])] if peer else ["not installed", ""]
-        rows.append(tuple(cells))
-    still = ("without movements", "dreamlens", "of its time")
-    return table((f"One step at {_SIZE} pixels", "ZFNet Explorer", "dreamlens", "of its time", *still), rows)
+    for layer, (name, target) in _CLIMBED.items():
+        for batch in _ROUNDS:
+            cells = [f"{name}, {batch} at once"]
+            for kind in ("moved", "still"):
+                ours, peer = (_per_step(times[f"{layer} {batch}"], f"{side} {kind}") for side in ("ours", "peer"))
+                cells.append(spread(ours, "ms"))
+                cells += [spread(peer, "ms"), _share(ours, peer, target)] if peer else ["not installed", ""]
+            rows.append(tuple(cells))
+    heads = [(f"ZFNet Explorer, {kind}", f"dreamlens, {kind}", "of its time") for kind in ("moved", "not moved")]
+    measured = f"A step is the time of {_LONG} steps less that of {_SHORT}, divided by {_LONG - _SHORT}."
+    return table((f"One step at {_SIZE} pixels, float32", *heads[0], *heads[1]), rows) + f"\n\n{measured}"
 
 
 def _steps(comparison: Comparison, layer: str, channels: list[int]) -> dict[str, Callable[[], Any]]:
@@ -110,15 +108,10 @@ def _climb(
     comparison: Comparison, layer: str, channels: list[int], settings: MaximizationSettings, *, stop: int
 ) -> list[Maximization]:
     """Return our results, or nothing from a run that is stopped after so many steps."""
-    done = 0
-
-    def progress(number: int, _: Any) -> None:
-        nonlocal done
-        done = number
-
+    units, steps = [Unit(layer, channel) for channel in channels], []
+    options = {"progress": lambda done, _: steps.append(done), "cancel": lambda: len(steps) >= stop}
     with contextlib.suppress(Cancelled):
-        units = [Unit(layer, channel) for channel in channels]
-        return [*comparison.session.maximize(units, settings, progress=progress, cancel=lambda: done >= stop)]
+        return [*comparison.session.maximize(units, settings, **options)]
     return []
 
 
@@ -132,13 +125,8 @@ def _peer(
     visualizer = FeatureVisualizer(comparison.chain, quiet=True, preprocess=comparison.session._normalise)
     movements = TransformConfig() if moved else TransformConfig(transforms=())
     config = RenderConfig(width=_SIZE, height=_SIZE, steps=steps, lr=rate, transform=movements)
-    maximize = visualizer.maximize_classes if layer == "fc8" else visualizer.maximize_channels
-    made = maximize(**_asked(layer, channels), config=config)
+    made = visualizer.maximize_channels(layer, channels, config=config)  # A class is a channel of fc8.
     return (made.image.as_nchw() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-
-
-def _asked(layer: str, channels: list[int]) -> dict[str, Any]:
-    return {"layer": layer, ("class_ids" if layer == "fc8" else "channels"): channels}
 
 
 def _driven(comparison: Comparison, units: list[Unit], images: np.ndarray, draws: int = 0) -> np.ndarray:
@@ -186,9 +174,7 @@ def _waiting_tables(comparison: Comparison) -> list[str]:
     comparison.session.maximize(["conv5:0"], replace(_WAYS["normal"], steps=8))  # warms up
     rows, plain = [], []
     for name, (units, target) in _WAITED.items():
-        seconds: dict[str, list[float]] = {way: [] for way in _WAYS}
-        driven: dict[str, list[float]] = {way: [] for way in _WAYS}
-        moved: dict[str, list[float]] = {way: [] for way in _WAYS}
+        seconds, driven, moved = ({way: [] for way in _WAYS} for _ in range(3))
         for unit in units:
             for way, settings in _WAYS.items():
                 begin = time.perf_counter()
@@ -198,15 +184,13 @@ def _waiting_tables(comparison: Comparison) -> list[str]:
                 moved[way] += _driven(comparison, [result.unit], result.image[None], _DRAWS).tolist()
         shares = {way: statistics.median(np.divide(driven[way], driven[of])) for way, of in _COMPARED.items()}
         missed = f" (missed: {_OF_BEST:g})" if shares["normal"] < _OF_BEST else ""
-        cells = (
-            spread(seconds["normal"], "s", target),
-            spread(seconds["best"], "s"),
-            f"{shares['normal']:.2f}{missed}",
-        )
-        ratio = statistics.median(np.divide(seconds["bfloat16"], seconds["normal"]))
-        rows.append((f"{name}, {len(units)} of them", *cells, f"{ratio:.2f}×", f"{shares['bfloat16']:.2f}"))
+        waits = spread(seconds["normal"], "s", target), spread(seconds["best"], "s")
+        rough = statistics.median(np.divide(seconds["bfloat16"], seconds["normal"]))
+        cells = f"{shares['normal']:.2f}{missed}", f"{rough:.2f}×", f"{shares['bfloat16']:.2f}×"
+        rows.append((f"{name}, {len(units)} of them", *waits, *cells))
         plain.append((name, *(f"{np.mean(v[way]):.2f}" for v in (driven, moved) for way in ("none", "normal"))))
+    rough = ("bfloat16 at normal, of float32's time", "of its objective")
     return [
-        table(("A visitor waits", '"normal"', '"best"', "objective, of best's", "bfloat16, time", "objective"), rows),
-        table(("Mean objective", '"none", as shown', '"normal"', '"none", moved a little', '"normal"'), plain),
+        table(("A visitor waits, float32", "normal", "best", "objective of normal, of best's", *rough), rows),
+        table(("Mean objective", "none, as shown", "normal, as shown", "none, moved", "normal, moved"), plain),
     ]
