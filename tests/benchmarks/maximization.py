@@ -155,18 +155,20 @@ def _objective_table(comparison: Comparison) -> str:
         made = [_peer(comparison, "conv5", group, False, steps=_STEPS, rate=rate) for group in groups]
         rows.append(_objective_row(f"dreamlens, learning rate {rate:g}", reached(made), ours))
     if not FeatureVisualizer:
-        rows.append(("dreamlens", "not installed", "", "", ""))
+        rows.append(("dreamlens", "not installed", "", "", "", ""))
     heading = f"{_STEPS} steps at {_SIZE} pixels, {len(_CHANNELS)} channels of conv5, no movements"
-    return table((heading, "channel mean, median", "silent", "ours, of its median", "ours is higher in"), rows)
+    compared = ("ours, of its median", "where neither is silent", "ours is higher in")
+    return table((heading, "channel mean, median", "silent", *compared), rows)
 
 
 def _objective_row(name: str, values: np.ndarray, ours: np.ndarray | None = None) -> tuple[str, ...]:
     median, silent = np.median(values), f"{(values == 0).sum()} of {len(values)}"
     if ours is None:
-        return name, f"{median:.2f}", silent, "", ""
-    share = np.median(ours) / median if median else float("inf")
+        return name, f"{median:.2f}", silent, "", "", ""
+    share, heard = np.median(ours) / median if median else float("inf"), (ours > 0) & (values > 0)
+    both = f"{np.median(ours[heard]) / np.median(values[heard]):.2f}×" if heard.any() else "–"
     missed = " (missed: 1×)" if share < 1 else ""
-    return name, f"{median:.2f}", silent, f"{share:.2f}×{missed}", f"{(ours > values).sum()} of {len(values)}"
+    return name, f"{median:.2f}", silent, f"{share:.2f}×{missed}", both, f"{(ours > values).sum()} of {len(values)}"
 
 
 def _waiting_tables(comparison: Comparison) -> list[str]:
