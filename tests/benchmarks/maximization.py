@@ -1,7 +1,7 @@
 """How activation maximization compares with dreamlens, where that is installed, and how long a visitor waits for it.
 
 Both sides write pictures as the same weighted spectrum, start from the same deviation in it, and use the same weights,
-threads and normalisation; dreamlens's colour matrix is 2.4 times ours, so are its noise and its steps at an equal
+threads and normalisation; dreamlens's colour matrix is 1.6 to 2.4 times ours, so are its noise and steps at an equal
 learning rate. Neither holds a picture back, unless movements are on: then each side does what it does by default. Ours
 stops at the layer and computes the channels asked for; dreamlens runs the network to its end and climbs what is after
 ReLU. A class is climbed by its logit less the mean of all logits here, by the plain logit there.
