@@ -37,7 +37,7 @@ def driven(embedded: ZFNet, image: np.ndarray, name: str, move: Callable[[Tensor
     """Return what drives a unit in a picture that is shown, moved a little or not."""
     x = torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 255
     objective = Objective(embedded, units(name))
-    return float(objective.drive(objective.cells(normalise(move(x))))[0])
+    return float(objective.drive(objective.cells(normalise(move(x)))[0])[0])
 
 
 # The climb
@@ -178,9 +178,9 @@ def test_the_canvas_grows_and_the_last_steps_are_on_the_full_one(
 ) -> None:
     seen: list[int] = []
 
-    def cells(self: Objective, x: Tensor) -> Tensor:
+    def cells(self: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
         seen.append(x.shape[2])
-        return x.mean((1, 2, 3))[:, None] * 2
+        return x.mean((1, 2, 3))[:, None] * 2, x
 
     monkeypatch.setattr(Objective, "cells", cells)
     maximize(embedded, units(name), MaximizationSettings(), normalise)
@@ -200,6 +200,31 @@ def test_penalties_hold_the_picture_back(session: InferenceSession) -> None:
         roughness.append(np.abs(np.diff(image, axis=1)).mean())
     assert contrast[1] < 0.8 * contrast[0]
     assert max(roughness[2:]) < 0.7 * roughness[0]
+
+
+def test_what_silences_a_unit_is_found_as_well(session: InferenceSession) -> None:
+    (result,) = session.maximize(["conv3:17"], replace(SHORT, negative=True))
+    assert result.curve[-1] > result.curve[0] + 0.5
+    (driven_,) = session.maximize(["conv3:17"], SHORT)
+    assert np.corrcoef(result.image.ravel(), driven_.image.ravel())[0, 1] < 0.5
+
+
+def test_a_unit_named_several_times_has_pictures_that_differ_and_more_so_when_held_apart(
+    session: InferenceSession,
+) -> None:
+    settings = replace(SHORT, steps=40)
+
+    def alike(pictures: list[np.ndarray]) -> float:
+        first, second, third = (picture.astype(float).ravel() for picture in pictures)
+        return float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in ((first, second), (first, third), (second, third))]))
+
+    names = ["conv4:100@7,7"] * 3
+    free = session.maximize(names, settings)
+    apart = session.maximize(names, replace(settings, diversity=2.0))
+    (alone,) = session.maximize(names[:1], settings)
+    assert np.abs(free[0].image.astype(int) - alone.image).mean() < 2  # rounding grows over the steps
+    assert alike([m.image for m in apart]) < alike([m.image for m in free]) < 0.99
+    assert all(m.curve[-1] > 0.4 * alone.curve[-1] for m in apart)
 
 
 def test_bfloat16_makes_as_good_a_picture(session: InferenceSession) -> None:

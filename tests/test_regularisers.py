@@ -1,10 +1,11 @@
 """Penalties on pictures: their gradients against finite differences, and what they let pass."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from zfnet.regularisers import REGULARISERS
+from zfnet.regularisers import REGULARISERS, likeness
 
 
 def pictures(size: int = 9) -> Tensor:
@@ -50,3 +51,28 @@ def test_blur_holds_fine_detail_back_more_than_coarse() -> None:
     coarse, middle, fine = (REGULARISERS["blur"](wave).item() for wave in waves)
     assert coarse * 10 < middle < fine / 2
     assert fine < 0.09 / 2 * 1.01  # all of the wave's variance
+
+
+PAIRS = torch.tensor([0, 0, 1]), torch.tensor([1, 2, 2])
+
+
+def test_likeness_is_the_cosine_of_gram_matrices() -> None:
+    reads = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    flat = reads.flatten(2).numpy()
+    grams = [(one @ one.T).ravel() for one in flat]
+    cosine = [[a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for b in grams] for a in grams]
+    expected = [cosine[0][1] + cosine[0][2], cosine[0][1] + cosine[1][2], cosine[0][2] + cosine[1][2]]
+    np.testing.assert_allclose(likeness(reads, PAIRS).numpy(), expected, rtol=1e-12)
+    # Where a texture lies does not matter.
+    torch.testing.assert_close(likeness(reads.roll(2, -1), PAIRS), likeness(reads, PAIRS))
+
+
+def test_likeness_of_vectors_is_their_own_cosine() -> None:
+    reads = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
+    half = 0.5**0.5
+    torch.testing.assert_close(likeness(reads, PAIRS), torch.tensor([half, half, 2 * half]))
+
+
+def test_the_gradient_of_likeness_is_that_of_finite_differences() -> None:
+    reads = torch.randn(3, 2, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: likeness(x, PAIRS), (reads,))

@@ -5,8 +5,9 @@
 with Adam on the numbers z that x is written in (:mod:`zfnet.parametrisation`), a new small movement t for every step
 (:mod:`zfnet.transformation`) and penalties R (:mod:`zfnet.regularisers`); ``drive`` is the unit's value
 (:mod:`zfnet.objective`). By the logarithm a strength λ means the same for a quiet unit as for a loud one; below zero,
-drive - |drive| Σ λ R is climbed. A whole map and a fully connected unit are climbed coarse to fine: most steps on a
-small canvas, where a step is cheap, the last ones on the full one.
+drive - |drive| Σ λ R is climbed. Where a unit is named several times, each of its pictures starts from noise of its
+own, and how alike they are is one more penalty. A whole map and a fully connected unit are climbed coarse to fine: half
+of the steps on smaller canvases, where a step is cheap, the others on the full one.
 
 References: Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network"; Simonyan et al. 2014, "Deep Inside
 Convolutional Networks"; Yosinski et al. 2015, "Understanding Neural Networks Through Deep Visualization"; Olah et al.
@@ -31,7 +32,7 @@ from zfnet.maximization_settings import SMALLEST, MaximizationSettings
 from zfnet.model import ZFNet
 from zfnet.objective import Objective, canvas
 from zfnet.parametrisation import PARAMETRISATIONS, Size
-from zfnet.regularisers import REGULARISERS
+from zfnet.regularisers import REGULARISERS, likeness
 from zfnet.transformation import Transformation
 from zfnet.unit import Unit
 
@@ -133,7 +134,11 @@ class _Climb:
         picture: np.ndarray | None,
     ) -> None:
         self._units, self._settings, self._normalise = units, settings, normalise
-        self._objective = Objective(model, units, centred=settings.centred)
+        self._objective = Objective(model, units, centred=settings.centred, negative=settings.negative)
+        # Which pictures are of the same unit, each pair once.
+        same = torch.tensor([[a == b for b in units] for a in units])
+        first, second = torch.triu(same, diagonal=1).nonzero(as_tuple=True)
+        self._pairs = first, second
         self._written = PARAMETRISATIONS[settings.parametrisation]
         self._stages = _stages(canvas(model.config, units[0], settings.size), units[0], settings)
         # Everything random is drawn on the CPU, so that a GPU starts from the same picture. All units start from the
@@ -143,10 +148,15 @@ class _Climb:
         numbers = self._written.encode(
             _first_picture(settings.start, picture, units[0], inner=self._inner, outer=self._outer, config=model.config)
         )
+        numbers = numbers.repeat(len(units), *[1] * (numbers.ndim - 1))
         if settings.start == "noise":
-            numbers = numbers + torch.randn(numbers.shape, generator=self._generator) * _START_DEVIATION
+            # The first of a unit's pictures starts as it would alone.
+            times = [units[:i].count(unit) for i, unit in enumerate(units)]
+            others = (torch.Generator().manual_seed(settings.seed + time) for time in range(1, max(times) + 1))
+            noises = [torch.randn(numbers.shape[1:], generator=one) for one in (self._generator, *others)]
+            numbers = numbers + torch.stack([noises[time] for time in times]) * _START_DEVIATION
         device = next(model.parameters()).device
-        self._numbers = numbers.repeat(len(units), *[1] * (numbers.ndim - 1)).to(device).requires_grad_()
+        self._numbers = numbers.to(device).requires_grad_()
         self._silent = torch.zeros(len(units), dtype=torch.bool)
         self._curve: list[Tensor] = []
         self._bfloat16 = settings.precision == "bfloat16" or (
@@ -212,21 +222,25 @@ class _Climb:
     def _step(self, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
             x = self._written.decode(self._numbers, self._outer)
-            values, silent = self._drive(self._move(x, self._generator))
+            values, silent, reads = self._drive(self._move(x, self._generator))
             loss = -values
             if penalties := [(n, w) for n in REGULARISERS if (w := getattr(self._settings, n))]:
                 whole = self._move.cropped(x)
                 penalty = sum(weight * REGULARISERS[name](whole) for name, weight in penalties)
                 loss = loss + values.detach().abs() * penalty
+            if self._settings.diversity and len(self._pairs[0]):
+                alike = likeness(reads.float(), self._pairs)
+                loss = loss + values.detach().abs() * self._settings.diversity * alike
             (self._numbers.grad,) = torch.autograd.grad(loss.sum(), self._numbers)
         optimizer.step()
         return values.detach(), silent
 
-    def _drive(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what drives the units in pictures of RGB in [0, 1], (N,), and which of them are silent, (N,)."""
+    def _drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what drives the units in pictures of RGB in [0, 1], who is silent, (N,) both, and what they read."""
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            cells = self._objective.cells(self._normalise(x)).float()
-        return self._objective.drive(cells), self._objective.silent(cells)
+            cells, reads = self._objective.cells(self._normalise(x))
+        cells = cells.float()
+        return self._objective.drive(cells), self._objective.silent(cells), reads
 
     def _shape(self, size: Size) -> None:
         """Fit the movements to a canvas: they are given for ``_FULL`` pixels, and shrink with smaller pictures."""

@@ -19,7 +19,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "scale": (0, 0.5),
     "rotation": (0, 180),
     "padding": (0, 32),
-    **dict.fromkeys(REGULARISERS, (0, 1e6)),
+    **dict.fromkeys(("diversity", *REGULARISERS), (0, 1e6)),
 }
 
 
@@ -37,6 +37,8 @@ class MaximizationSettings:
         start: "noise", "grey" or "picture".
         coarse_to_fine: whether most steps are taken on a smaller canvas. A cell has but one.
         centred: of a class, climb the logit less the mean of all logits.
+        negative: climb towards what silences the unit, by its value before ReLU.
+        diversity: how strongly pictures of one unit, where it is named several times, are held from being alike.
         jitter: by how many pixels the picture is shifted at most, on a canvas of 128 or more; on a smaller one by less.
         scale: by which share it is scaled at most.
         rotation: by how many degrees it is turned at most.
@@ -55,6 +57,8 @@ class MaximizationSettings:
     start: str = "noise"
     coarse_to_fine: bool = True
     centred: bool = True
+    negative: bool = False
+    diversity: float = 0.0
     jitter: float = 8.0
     scale: float = 0.1
     rotation: float = 10.0

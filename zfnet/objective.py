@@ -7,10 +7,10 @@ pooling at its own size; on a smaller canvas it is stretched to that.
 
     drive = mean ReLU(z)    over the unit's cells z, or the mean of z itself as long as none is above zero
 
-so that a silent unit has a gradient to follow. The logits have no ReLU; a class counts by its logit less the mean of
-all logits, because what all have in common is no part of the answer and, in the embedded checkpoint, so strong that the
-plain logit is highest for a picture that silences fc7. Work stops at the unit's layer, and of the last convolution or
-classifier only the units asked for are computed.
+so that a silent unit has a gradient to follow; a negative drive is the mean of -z. The logits have no ReLU; a class
+counts by its logit less the mean of all logits, because what all have in common is no part of the answer and, in the
+embedded checkpoint, so strong that the plain logit is highest for a picture that silences fc7. Work stops at the unit's
+layer, and of the last convolution or classifier only the units asked for are computed.
 """
 
 from collections.abc import Sequence
@@ -56,10 +56,11 @@ class Objective:
         model: the network.
         units: N of them.
         centred: of a class, take the logit less the mean of all logits.
+        negative: what silences the units, instead of what drives them.
     """
 
-    def __init__(self, model: ZFNet, units: Sequence[Unit], *, centred: bool = True) -> None:
-        self._model, self.layer = model, units[0].layer
+    def __init__(self, model: ZFNet, units: Sequence[Unit], *, centred: bool = True, negative: bool = False) -> None:
+        self._model, self.layer, self._negative = model, units[0].layer, negative
         channels = [unit.channel for unit in units]
         position = units[0].position
         self._pads = _pads(model.config, self.layer, position) if position else {}
@@ -69,36 +70,45 @@ class Objective:
         module = model.get_submodule(self._last)
         whole = isinstance(module, FactoredLinear) or (isinstance(module, nn.Conv2d) and module.groups > 1)
         self._own = torch.tensor(channels) if whole else self._each
-        if whole:
-            return
-        weight: Tensor = module.weight  # type: ignore[assignment]
-        bias: Tensor = module.bias  # type: ignore[assignment]
-        self._weight, self._bias = weight[channels], bias[channels]
-        if centred and self.layer in HEADS.values():
-            self._weight, self._bias = self._weight - weight.mean(0), self._bias - bias.mean()
+        # Convolutions read their weights faster in this order, by a fifth for a batch.
+        self._held = {
+            name: (module.weight.contiguous(memory_format=torch.channels_last), module.bias)
+            for name, module in model.named_children()
+            if isinstance(module, nn.Conv2d)
+        }
+        if not whole:
+            self._held[self._last] = self._narrowed(module, channels, centred)
 
-    def cells(self, x: Tensor) -> Tensor:
-        """Return each unit's cells on its own picture, before ReLU, (N, cells); one for all but whole maps.
+    def cells(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Look at pictures.
 
         Args:
             x: normalised pictures (N, 3, H, W), as large as the units' canvas.
+
+        Returns:
+            Each unit's cells on its own picture, before ReLU, (N, cells), one for all but whole maps; and the values
+            that its layer reads, (N, C, ...).
         """
         if self.layer in SPATIAL:
-            return self._up(x, self.layer)[self._each, self._own].flatten(1)
+            maps, reads = self._up(x, self.layer)
+            return maps[self._each, self._own].flatten(1), reads
         if self.layer == "gap":
-            hidden = self._up(x, "conv5").relu().mean((2, 3))
-            return self._linear("gap", hidden)[self._each, self._own][:, None]
-        maps, whole = self._up(x, "pool5"), shapes(self._model.config)["pool5"][1:]
+            hidden = self._up(x, "conv5")[0].relu().mean((2, 3))
+            return self._linear("gap", hidden)[self._each, self._own][:, None], hidden
+        maps, whole = self._up(x, "pool5")[0], shapes(self._model.config)["pool5"][1:]
         if maps.shape[2:] != whole:
             maps = F.interpolate(maps, whole, mode="bilinear", align_corners=False)
         hidden = maps.flatten(1)
         for name in FULLY_CONNECTED[: FULLY_CONNECTED.index(self.layer) + 1]:
-            hidden = self._linear(name, hidden.relu())  # Poolings are never below zero.
-        return hidden[self._each, self._own][:, None]
+            reads = hidden.relu()  # Poolings are never below zero.
+            hidden = self._linear(name, reads)
+        return hidden[self._each, self._own][:, None], reads
 
     def drive(self, cells: Tensor) -> Tensor:
         """Return what each unit counts for, (N,), from its cells before ReLU, (N, cells)."""
         before = cells.mean(1)
+        if self._negative:
+            return -before
         if self.layer not in RECTIFIED:
             return before
         return torch.where((cells > 0).any(1), cells.relu().mean(1), before)
@@ -107,8 +117,8 @@ class Objective:
         """Return which units say nothing, (N,): those with a ReLU and no cell above zero."""
         return (cells <= 0).all(1) & (self.layer in RECTIFIED)
 
-    def _up(self, x: Tensor, layer: str) -> Tensor:
-        """Return a layer's maps before its ReLU."""
+    def _up(self, x: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        """Return a layer's maps before its ReLU, and the maps that its last convolution reads."""
         for name in SPATIAL[: SPATIAL.index(layer) + 1]:
             step: Convolution | Pooling = getattr(self._model.config, name)
             padding = step.padding
@@ -117,20 +127,23 @@ class Objective:
             if isinstance(step, Pooling):
                 x = F.max_pool2d(x, step.kernel, step.stride, padding, ceil_mode=step.ceil)
             else:
-                x = F.conv2d(x, *self._parameters(name), step.stride, padding, 1, step.groups)
+                reads = x
+                x = F.conv2d(x, *self._held[name], step.stride, padding, 1, step.groups)
                 x = x if name == layer else x.relu()
-        return x
+        return x, reads
 
     def _linear(self, name: str, x: Tensor) -> Tensor:
-        module = self._model.get_submodule(name)
-        return module(x) if isinstance(module, FactoredLinear) else F.linear(x, *self._parameters(name))
+        if name in self._held:
+            return F.linear(x, *self._held[name])
+        return self._model.get_submodule(name)(x)  # type: ignore[no-any-return]
 
-    def _parameters(self, name: str) -> tuple[Tensor, Tensor]:
-        """Return a layer's weight and bias; of the last one, where it can be told apart, only the units' own."""
-        if name == self._last and self._own is self._each:
-            return self._weight, self._bias
-        module = self._model.get_submodule(name)
-        return module.weight, module.bias  # type: ignore[return-value]
+    def _narrowed(self, module: nn.Module, channels: Sequence[int], centred: bool) -> tuple[Tensor, Tensor]:
+        """Return what the units asked for have of a layer's weight and bias."""
+        weight: Tensor = module.weight  # type: ignore[assignment]
+        bias: Tensor = module.bias  # type: ignore[assignment]
+        if centred and self.layer in HEADS.values():
+            return weight[channels] - weight.mean(0), bias[channels] - bias.mean()
+        return weight[channels], bias[channels]
 
 
 def _pads(config: ZFNetConfig, layer: str, position: tuple[int, int]) -> dict[str, _Pads]:

@@ -4,6 +4,9 @@
     total_variation    mean √(∂x/∂row² + ∂x/∂column² + ε)      Rudin et al. 1992; Mahendran & Vedaldi 2015
     blur               mean (x - G ∗ x)², G a Gaussian          Yosinski et al. 2015
 
+and of several pictures how alike they are, by the cosine of the Gram matrices of what a layer reads of them (Olah et
+al. 2017, "Feature Visualization", Distill, "diversity").
+
 References: "Deep Inside Convolutional Networks"; "Understanding Neural Networks Through Deep Visualization"; "Nonlinear
 total variation based noise removal algorithms"; "Understanding Deep Image Representations by Inverting Them".
 
@@ -45,3 +48,20 @@ REGULARISERS: dict[str, Callable[[Tensor], Tensor]] = {
     "total_variation": _total_variation,
     "blur": _blur,
 }
+
+
+def likeness(reads: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
+    """Return how alike each picture is to the others that it is paired with, the sum of cosines, (N,).
+
+    Args:
+        reads: what a layer reads of N pictures, (N, C, ...).
+        pairs: the numbers of the pictures to be told apart, (P,) and (P,).
+    """
+    flat = reads.flatten(2) if reads.ndim > 2 else reads[:, :, None]
+    # Of vectors the Gram matrix would say no more than they do themselves.
+    features = torch.einsum("nca,nda->ncd", flat, flat) if flat.shape[2] > 1 else flat
+    unit = F.normalize(features.flatten(1), dim=1)
+    first, second = pairs
+    cosines = (unit[first] * unit[second]).sum(1)
+    none = cosines.new_zeros(len(reads))
+    return none.index_add(0, first, cosines).index_add(0, second, cosines)

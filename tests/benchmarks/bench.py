@@ -1,5 +1,5 @@
 """How long the dashboard takes to start and to turn a page, what memory it holds, and how its methods compare with
-captum's.
+those of other libraries.
 
 ``make bench`` runs it and writes the tables between the marks in README.md. What is told are medians and quartiles of
 interleaved runs; a target that was missed is named in its cell. The machine should have nothing else to do.
@@ -16,6 +16,7 @@ import streamlit
 import torch
 
 from tests.benchmarks.evidence import evidence_tables
+from tests.benchmarks.maximization import maximization_tables
 from tests.benchmarks.methods import Comparison, method_tables
 from tests.benchmarks.pages import page_table
 from tests.benchmarks.starts import start_table
@@ -23,7 +24,7 @@ from tests.browser.server import ROOT
 
 _README = ROOT / "README.md"
 _MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-_PARTS = ("starts", "pages", "methods", "evidence")
+_PARTS = ("starts", "pages", "methods", "evidence", "maximization")
 
 
 def main() -> None:
@@ -45,6 +46,8 @@ def main() -> None:
         parts += method_tables(Comparison(), options.rounds)
     if "evidence" in wanted:
         parts += evidence_tables(Comparison(), options.rounds)
+    if "maximization" in wanted:
+        parts += maximization_tables(Comparison(), options.rounds)
     text = "\n\n".join(parts) + "\n"
     print(text)
     if not (options.dry or options.only):
