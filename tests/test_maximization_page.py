@@ -12,6 +12,7 @@ from pages.shared import climbs, texts
 from pages.shared.selection import TUNED
 from tests.test_pages import Open, chosen, run, turn, visit, words
 from zfnet import InferenceSession, MaximizationSettings, QueueFullError, Unit, render
+from zfnet.geometry import receptive_field
 from zfnet.jobs import Jobs, JobView
 from zfnet.maximization_settings import PRESETS, STARTS
 
@@ -234,3 +235,16 @@ def test_a_result_is_named_by_all_that_it_depends_on(visit: Open, monkeypatch: p
     assert len(distinct) == len(queries)
     visit("maximization", channel="2", image="palace")
     assert keys[-1] in distinct  # noise does not depend on the picture
+
+
+def test_four_at_once_are_shown_as_one_picture(visit: Open, jobs: Jobs[Any, Any], session: InferenceSession) -> None:
+    at = visit("maximization", layer="conv2", channel="17", four="1", negative="1", tuning="steps:32")
+    name = "conv2:17@14,14"
+    finished(press(at, "run", name=name))
+    side = receptive_field(session.info.config, "conv2").size
+    measure = texts.text("maximization.measure_cell", "en")
+    told = texts.text("maximization.measure_negative", "en", measured=measure)
+    assert f"{name} after 32 steps, {2 * side + 2}×{2 * side + 2} pixels. {told}: from " in words(at)
+    settings = replace(PRESETS["normal"], steps=32, diversity=1.0, negative=True)
+    made = session.maximize([name] * 4, settings)
+    assert f"to {np.mean([one.curve[-1] for one in made]):.2f}" in words(at)

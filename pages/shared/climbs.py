@@ -2,7 +2,7 @@
 
 import hashlib
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from pages.shared.clickable import data_url
 from pages.shared.scrubber import scrubber
 from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_index, class_name, unit
-from zfnet import MaximizationSettings, QueueFullError, Unit, film
+from zfnet import MaximizationSettings, QueueFullError, Unit, film, render
 from zfnet.classification import HEADS
 from zfnet.geometry import SPATIAL, shapes
 from zfnet.images import digest
@@ -31,6 +31,8 @@ _POLL_SECONDS = 0.3
 # A maximization with its frames takes up to 5 MB.
 _KEPT = 16
 _SHEET_COLUMNS = 5
+# Four at once, and how strongly they are held from being alike.
+_FOUR, _DIVERSITY = 4, 1.0
 # The curve while it grows, in units of its own.
 _CHART = (448, 90)
 _FULL_QUEUE = "queue_full"
@@ -62,18 +64,32 @@ def _jobs() -> Jobs[Preview, Maximization]:
 def asked() -> Asked:
     """Return what the selection asks for."""
     now = selection()
-    settings = replace(PRESETS[now.preset], start=now.beginning, seed=now.seed, **tuned())
+    diversity = _DIVERSITY if now.four else 0.0
+    settings = replace(
+        PRESETS[now.preset],
+        start=now.beginning,
+        seed=now.seed,
+        negative=now.negative,
+        diversity=diversity,
+        **tuned(),
+    )
     if now.goal == "class":
         index = class_index()
         target = Unit(HEADS[now.head], index)
-        return Asked(target, settings, f"{class_name(index)} ({target})", t("maximization.measure_class"))
+        return Asked(target, settings, f"{class_name(index)} ({target})", _measure("class"))
     target = replace(unit(), position=None)
     if target.layer not in SPATIAL:
-        return Asked(target, settings, str(target), t("maximization.measure_cell"))
+        return Asked(target, settings, str(target), _measure("cell"))
     if now.goal == "map":
-        return Asked(target, settings, str(target), t("maximization.measure_map"))
+        return Asked(target, settings, str(target), _measure("map"))
     target = replace(target, position=now.position or middle(target.layer))
-    return Asked(target, settings, str(target), t("maximization.measure_cell"))
+    return Asked(target, settings, str(target), _measure("cell"))
+
+
+def _measure(goal: str) -> str:
+    """Return what a goal is measured by, in words."""
+    measured = t(f"maximization.measure_{goal}")
+    return t("maximization.measure_negative", measured=measured) if selection().negative else measured
 
 
 def tuned() -> dict[str, Any]:
@@ -214,7 +230,8 @@ def _start(wanted: Asked, seen: Image.Image) -> None:
         def progress(step: int, climbed: Callable[[], Climbed]) -> None:
             report(step, wanted.settings.steps, lambda: _preview(climbed()))
 
-        return backend.maximize([wanted.unit], wanted.settings, picture=start, progress=progress, cancel=cancel)[0]
+        units = [wanted.unit] * (_FOUR if wanted.settings.diversity else 1)
+        return _beside(backend.maximize(units, wanted.settings, picture=start, progress=progress, cancel=cancel))
 
     try:
         _jobs().submit(_key(wanted), _owner(), work)
@@ -223,7 +240,23 @@ def _start(wanted: Asked, seen: Image.Image) -> None:
 
 
 def _preview(climbed: Climbed) -> Preview:
-    return Preview(results.large(climbed.images[0]), climbed.curves[0])
+    return Preview(results.large(_mosaic(climbed.images)), climbed.curves.mean(0))
+
+
+def _beside(made: Sequence[Maximization]) -> Maximization:
+    """Return the pictures of one unit as one, with the mean of their curves."""
+    frames = zip(*(one.frames for one in made), strict=True)
+    return replace(
+        made[0],
+        image=_mosaic([one.image for one in made]),
+        curve=np.mean([one.curve for one in made], 0),
+        frames=tuple((of[0][0], _mosaic([image for _, image in of])) for of in frames),
+        silent=any(one.silent for one in made),
+    )
+
+
+def _mosaic(images: Sequence[np.ndarray]) -> np.ndarray:
+    return render.mosaic(images, 2) if len(images) > 1 else images[0]
 
 
 def _key(wanted: Asked) -> str:

@@ -58,6 +58,9 @@ def controls() -> None:
         required=True,
     )
     st.caption(t(f"maximization.about_{now.preset}"))
+    with st.container(horizontal=True, gap="large"):
+        for field in ("four", "negative"):
+            choose(st.toggle, field, t(f"maximization.{field}"), help=t(f"maximization.{field}_help"))
     with st.expander(t("maximization.settings")):
         _sliders()
 

@@ -68,6 +68,8 @@ class Selection:
     goal: str = "cell"
     preset: str = "normal"
     beginning: str = "noise"
+    negative: bool = False
+    four: bool = False
     tuning: tuple[tuple[str, float], ...] = ()
     seed: int = 0
     language: str = "en"
@@ -101,6 +103,8 @@ class Selection:
             "goal": self.goal,
             "preset": self.preset,
             "beginning": self.beginning,
+            "negative": str(int(self.negative)),
+            "four": str(int(self.four)),
             "tuning": ",".join(f"{name}:{value:.12g}" for name, value in self.tuning) or "none",
             "seed": str(self.seed),
             "lang": self.language,
@@ -173,6 +177,8 @@ def from_query(
         "goal": ("goal", lambda t: _choice(t, GOALS, default.goal)),
         "preset": ("preset", lambda t: _choice(t, tuple(PRESETS), default.preset)),
         "beginning": ("beginning", lambda t: _choice(t, STARTING, default.beginning)),
+        "negative": ("negative", lambda t: _choice(t, ("0", "1"), "0") == "1"),
+        "four": ("four", lambda t: _choice(t, ("0", "1"), "0") == "1"),
         "tuning": ("tuning", _tuning),
         "seed": ("seed", lambda t: _index(t, 2**31) or 0),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
