@@ -1,4 +1,4 @@
-"""What a unit or a class wants to see: made beforehand for conv5, made live for everything else."""
+"""What a unit or a class wants to see: made beforehand for some, made live for every one."""
 
 from collections.abc import Callable
 
