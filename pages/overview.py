@@ -52,7 +52,7 @@ with maximization:
     made = results.premade(backend, chosen)
     if made:
         picture(
-            made.file.read_bytes(),
+            results.large(results.opened(made)),
             t("overview.maximization_alt", unit=chosen),
             t("overview.maximization_caption", unit=chosen),
         )

@@ -17,10 +17,12 @@ from zfnet import InferenceSession, MaximizationSettings, Unit, crop, decode_ima
 from zfnet.__main__ import main
 from zfnet.arithmetic import as_csv
 from zfnet.cam import METHODS
-from zfnet.gallery import EMBEDDED_GALLERY
+from zfnet.gallery import EMBEDDED_GALLERY, read_gallery
+from zfnet.gallery_units import GALLERY_LAYERS, gallery_settings, gallery_units, sample_views
 from zfnet.geometry import LAYERS, NETWORKS, layer_table, total
 from zfnet.occlusion import Square
 from zfnet.shell import commands
+from zfnet.shell.output import show_bar
 
 Run = Callable[..., str]
 
@@ -28,6 +30,7 @@ Run = Callable[..., str]
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZFNET_CHECKPOINT", raising=False)
+    monkeypatch.delenv("ZFNET_GALLERY", raising=False)
     monkeypatch.setenv("ZFNET_DEVICE", "cpu")
 
 
@@ -263,15 +266,60 @@ def test_maximize_makes_what_the_session_makes(run: Run, tmp_path: Path, session
         np.testing.assert_array_equal(held[entry["file"].removesuffix(".png")], made.image)
 
 
-def test_gallery_makes_every_unit_of_a_layer(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def galleries(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Unit], MaximizationSettings, Path]]:
+    """What galleries were asked for, without making them."""
     asked: list[tuple[list[Unit], MaximizationSettings, Path]] = []
     monkeypatch.setattr(
         commands, "make_gallery", lambda session, units, settings, out, progress: asked.append((units, settings, out))
     )
-    run("gallery", "--layer", "conv1", "--steps", 3, "--out", tmp_path)
-    run("gallery")
-    assert asked[0] == ([Unit("conv1", c) for c in range(96)], MaximizationSettings(steps=3), tmp_path)
-    assert asked[1] == ([Unit("conv5", c) for c in range(256)], MaximizationSettings(steps=128), EMBEDDED_GALLERY)
+    return asked
+
+
+def test_gallery_makes_what_belongs_in_it_layer_by_layer(
+    run: Run,
+    galleries: list[tuple[list[Unit], MaximizationSettings, Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    session: InferenceSession,
+) -> None:
+    said = run("gallery")
+    assert [line.split(":")[0] for line in said.splitlines()] == list(GALLERY_LAYERS)
+    views = sample_views()
+    assert galleries == [
+        (gallery_units(session, views, layer), gallery_settings(layer), EMBEDDED_GALLERY) for layer in GALLERY_LAYERS
+    ]
+    galleries.clear()
+    monkeypatch.setenv("ZFNET_GALLERY", str(tmp_path / "own"))
+    run("gallery", "--layer", "fc8", "conv4", "--steps", 3)
+    run("gallery", "--layer", "conv2", "--every")
+    run("gallery", "--layer", "conv2", "--every", "--out", tmp_path)
+    assert [(units[0].layer, len(units), settings.steps, out) for units, settings, out in galleries[1:]] == [
+        ("conv4", 64, 3, tmp_path / "own"),
+        ("conv2", 256, 256, tmp_path / "own"),
+        ("conv2", 256, 256, tmp_path),
+    ]
+    assert {unit.layer for unit in galleries[0][0]} == {"fc8"}
+
+
+def test_gallery_makes_units_and_says_how_far_it_is(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, session: InferenceSession
+) -> None:
+    units = [Unit("conv1", 3, (56, 56)), Unit("conv1", 5, (56, 56))]
+    monkeypatch.setattr(commands, "gallery_units", lambda *_, every: units)
+    said = run("gallery", "--layer", "conv1", "--steps", 2, "--out", tmp_path)
+    assert said.splitlines() == ["conv1 1 of 2", "conv1 2 of 2", f"conv1: 2 in {tmp_path}"]
+    assert [made.unit for made in read_gallery(session.info.checkpoint_id, tmp_path).values()] == units
+
+
+def test_people_see_a_bar_grow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for done in (0.5, 32, 64):
+        show_bar("conv5", done, 64)
+    out, err = capsys.readouterr()
+    assert out == ""
+    bars = err.removesuffix("\n").split("\r")[1:]
+    assert bars == [f"conv5 {'█' * n}{'░' * (32 - n)} {of} of 64" for n, of in ((0, 0), (16, 32), (32, 64))]
 
 
 def test_deconvnet_projects_whole_maps(
@@ -328,6 +376,7 @@ def test_deconvnet_projects_the_same_cell_with_permuted_weights(
         ("maximize conv5:17 --seed -1 --out {out}", "got -1"),
         ("maximize conv5:256 --steps 1 --out {out}", "got 256"),
         ("gallery --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
+        ("gallery --every", "the embedded gallery has no room for every unit; name a"),
     ],
 )
 def test_what_went_wrong_is_said_in_one_line(

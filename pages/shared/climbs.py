@@ -19,7 +19,8 @@ from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_index, class_name, unit
 from zfnet import MaximizationSettings, QueueFullError, Unit, film, render
 from zfnet.classification import HEADS
-from zfnet.geometry import SPATIAL, shapes
+from zfnet.gallery_units import middle
+from zfnet.geometry import SPATIAL
 from zfnet.images import digest
 from zfnet.jobs import Jobs, JobView, Report
 from zfnet.maximization import Climbed, Maximization
@@ -32,7 +33,7 @@ _POLL_SECONDS = 0.3
 _KEPT = 16
 _SHEET_COLUMNS = 5
 # Four at once, and how strongly they are held from being alike.
-_FOUR, _DIVERSITY = 4, 1.0
+_FOUR, _DIVERSITY, _GAP = 4, 1.0, 2
 # The curve while it grows, in units of its own.
 _CHART = (448, 90)
 _FULL_QUEUE = "queue_full"
@@ -78,11 +79,10 @@ def asked() -> Asked:
         target = Unit(HEADS[now.head], index)
         return Asked(target, settings, f"{class_name(index)} ({target})", _measure("class"))
     target = replace(unit(), position=None)
-    if target.layer not in SPATIAL:
-        return Asked(target, settings, str(target), _measure("cell"))
-    if now.goal == "map":
+    if target.layer in SPATIAL and now.goal == "map":
         return Asked(target, settings, str(target), _measure("map"))
-    target = replace(target, position=now.position or middle(target.layer))
+    if target.layer in SPATIAL:
+        target = replace(target, position=now.position or middle(results.session().info.config, target.layer))
     return Asked(target, settings, str(target), _measure("cell"))
 
 
@@ -96,12 +96,6 @@ def tuned() -> dict[str, Any]:
     """Return the settings that differ from the preset, whole numbers as such."""
     whole = {name for name, kind in MaximizationSettings.__annotations__.items() if kind is int}
     return {name: int(value) if name in whole else value for name, value in selection().tuning}
-
-
-def middle(layer: str) -> tuple[int, int]:
-    """Return the cell in the middle of a layer's maps, whose receptive field lies inside of the picture."""
-    _, height, width = shapes(results.session().info.config)[layer]
-    return height // 2, width // 2
 
 
 def live(wanted: Asked) -> None:
@@ -204,8 +198,8 @@ def _show_result(wanted: Asked, made: Maximization) -> None:
         key="film",
     )
     ends = {"measure": wanted.measure, "start": float(made.curve[0]), "end": float(made.curve[-1])}
-    side = {"height": made.image.shape[0], "width": made.image.shape[1]}
-    st.caption(t("maximization.live_caption", name=wanted.name, steps=steps, **ends, **side))
+    height, width = ((side - _GAP) // 2 if made.settings.diversity else side for side in made.image.shape[:2])
+    st.caption(t("maximization.live_caption", name=wanted.name, steps=steps, height=height, width=width, **ends))
     if made.curve[-1] <= 0 and made.unit.layer not in HEADS.values():
         st.warning(t("maximization.still_silent", name=wanted.name))
     elif made.silent:
@@ -256,7 +250,7 @@ def _beside(made: Sequence[Maximization]) -> Maximization:
 
 
 def _mosaic(images: Sequence[np.ndarray]) -> np.ndarray:
-    return render.mosaic(images, 2) if len(images) > 1 else images[0]
+    return render.mosaic(images, 2, _GAP)[:-_GAP, :-_GAP] if len(images) > 1 else images[0]
 
 
 def _key(wanted: Asked) -> str:

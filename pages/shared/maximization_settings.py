@@ -59,8 +59,8 @@ def controls() -> None:
     )
     st.caption(t(f"maximization.about_{now.preset}"))
     with st.container(horizontal=True, gap="large"):
-        for field in ("four", "negative"):
-            choose(st.toggle, field, t(f"maximization.{field}"), help=t(f"maximization.{field}_help"))
+        choose(st.toggle, "four", t("maximization.four"), help=t("maximization.four_help"))
+        choose(st.toggle, "negative", t("maximization.negative"), help=t("maximization.negative_help"))
     with st.expander(t("maximization.settings")):
         _sliders()
 

@@ -19,14 +19,13 @@ _COLUMNS, _TILE = 16, 88
 def show(wanted: Asked) -> None:
     """Show the picture that was made beforehand, if there is one."""
     made = results.premade(results.session(), wanted.unit)
-    if made is None:
+    if made is None or wanted.settings.negative:
         st.info(t("maximization.beforehand_none", name=wanted.name))
         return
     of = made.unit
     name = wanted.name if of.layer in HEADS.values() else str(of)
     measure = t("maximization.measure_class" if of.layer in HEADS.values() else "maximization.measure_cell")
-    with Image.open(made.file) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
+    pixels = results.opened(made)
     picture(results.large(pixels), t("maximization.alt", name=name))
     words = {"name": name, "measure": measure, "steps": made.settings.steps, "start": made.start, "end": made.end}
     height, width = pixels.shape[:2]
@@ -76,7 +75,7 @@ def _sheet(session: InferenceSession, layer: str) -> bytes:
     """Lay the pictures of a layer in rows of equal tiles."""
     tiles = []
     for made in results.gallery(session, layer):
-        with Image.open(made.file) as opened:
-            way = Image.Resampling.NEAREST if opened.width < _TILE / 2 else Image.Resampling.LANCZOS
-            tiles.append(np.asarray(opened.convert("RGB").resize((_TILE, _TILE), way)))
+        pixels = Image.fromarray(results.opened(made))
+        way = Image.Resampling.NEAREST if pixels.width < _TILE / 2 else Image.Resampling.LANCZOS
+        tiles.append(np.asarray(pixels.resize((_TILE, _TILE), way)))
     return film.sheet(tiles, _COLUMNS)

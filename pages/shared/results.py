@@ -19,7 +19,7 @@ from zfnet import InferenceSession, Unit, crop, render
 from zfnet.audit import LayerAudit
 from zfnet.classification import Classification
 from zfnet.feature_maps import LayerStatistics
-from zfnet.gallery import Premade, read_gallery
+from zfnet.gallery import Premade, read_galleries
 from zfnet.geometry import LayerRow, receptive_field, shapes
 from zfnet.images import digest
 
@@ -261,7 +261,7 @@ def colour_bar(colormap: str) -> bytes:
 
 
 def premade(session: InferenceSession, unit: Unit) -> Premade | None:
-    """Return the maximization of a unit that came with the project, None if there is none for this checkpoint."""
+    """Return what was made beforehand for a unit or class, whatever its position; None if there is nothing."""
     return _gallery(session.info.checkpoint_id).get(f"{unit.layer}:{unit.channel}")
 
 
@@ -270,7 +270,13 @@ def gallery(session: InferenceSession, layer: str) -> list[Premade]:
     return [made for made in _gallery(session.info.checkpoint_id).values() if made.unit.layer == layer]
 
 
-_gallery = cache(read_gallery)
+def opened(made: Premade) -> np.ndarray:
+    """Return the pixels of a picture of the gallery, uint8 (H, W, 3)."""
+    with Image.open(made.file) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+_gallery = cache(read_galleries)
 
 
 def large(pixels: np.ndarray, side: int = SIDE) -> bytes:

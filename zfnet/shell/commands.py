@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,20 @@ from zfnet.arithmetic import SUMMED, as_csv
 from zfnet.audit_report import as_records, as_table
 from zfnet.cam import INDIFFERENT
 from zfnet.deconvnet import Projection
-from zfnet.gallery import make_gallery
-from zfnet.geometry import NETWORKS, LayerRow, layer_table, shapes, total
+from zfnet.gallery import EMBEDDED_GALLERY, galleries, make_gallery
+from zfnet.gallery_units import GALLERY_LAYERS, gallery_settings, gallery_units, sample_views
+from zfnet.geometry import NETWORKS, LayerRow, layer_table, total
 from zfnet.maximization_settings import PRESETS
 from zfnet.occlusion import Square
-from zfnet.shell.output import Output, file_name, write_map, write_maximization, write_occlusion, write_projection
+from zfnet.shell.output import (
+    Output,
+    file_name,
+    show_bar,
+    write_map,
+    write_maximization,
+    write_occlusion,
+    write_projection,
+)
 from zfnet.similarity import rank_correlation
 
 _SUMMED_HEADING = ("parameters", "MACs", "stored", "executed")
@@ -154,12 +164,16 @@ def maximize(options: argparse.Namespace) -> None:
 
 
 def gallery(options: argparse.Namespace) -> None:
-    """Make what is missing of the maximizations that the dashboard shows at once (some ten minutes a layer)."""
-    session = _session(options)
-    channels = range(shapes(session.info.config)[options.layer][0])
-    settings = MaximizationSettings(steps=options.steps)
-    units = [Unit(options.layer, channel) for channel in channels]
-    make_gallery(session, units, settings, options.out, progress=lambda done, of: print(f"{done} of {of}", flush=True))
+    """Make what is missing of the maximizations that the dashboard shows at once (some twenty minutes in all)."""
+    folder = options.out or galleries()[0]
+    if options.every and folder == EMBEDDED_GALLERY:
+        raise SelectionError("the embedded gallery has no room for every unit; name a folder by --out or ZFNET_GALLERY")
+    session, samples = _session(options), sample_views()
+    for layer in options.layer or GALLERY_LAYERS:
+        units = gallery_units(session, samples, layer, every=options.every)
+        settings = gallery_settings(layer, options.steps)
+        make_gallery(session, units, settings, folder, progress=partial(show_bar, layer))
+        print(f"{layer}: {len(units)} in {folder}", flush=True)
 
 
 def audit(options: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from zfnet import Unit, ZFNetError
 from zfnet.cam import METHODS
 from zfnet.classification import HEADS
-from zfnet.gallery import EMBEDDED_GALLERY
 from zfnet.geometry import CONVOLUTIONS, LAYERS, NETWORKS, RECTIFIED, SPATIAL
 from zfnet.images import CROP_MODES
 from zfnet.maximization_settings import PRESETS
@@ -104,9 +103,10 @@ def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--layer", choices=RECTIFIED, help="only this one, with every channel; by default all of them")
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub = command(commands.gallery)
-    sub.add_argument("--out", type=Path, default=EMBEDDED_GALLERY, metavar="DIR", help="by default the embedded one")
-    sub.add_argument("--layer", choices=SPATIAL, default="conv5")
-    sub.add_argument("--steps", type=int, default=128)
+    sub.add_argument("--out", type=Path, metavar="DIR", help="by default ZFNET_GALLERY, else the embedded one")
+    sub.add_argument("--layer", choices=LAYERS, nargs="+", help="by default the convolutions and fc8")
+    sub.add_argument("--every", action="store_true", help="every unit of these layers (hours), not in the embedded one")
+    sub.add_argument("--steps", type=int, help="of each maximization; by default those of its preset")
 
 
 def _unit(text: str) -> Unit:

@@ -1,6 +1,7 @@
-"""What the commands write: pictures, arrays, and a description of each result."""
+"""What the commands write: pictures, arrays, a description of each result, and how far a long one has come."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from zfnet.maximization import Maximization
 from zfnet.occlusion import OcclusionMaps
 
 _SIDE = 672
+_BAR = 32
 
 
 class Output:
@@ -122,3 +124,13 @@ def write_maximization(output: Output, name: str, m: Maximization, *, film: bool
 def file_name(unit: Unit) -> str:
     """Return a unit as part of a file's name."""
     return str(unit).replace(":", "-").replace("@", "-at-").replace(",", "-")
+
+
+def show_bar(what: str, done: float, of: int) -> None:
+    """Show people a bar of what is done so far; where the output is not a terminal, a line for every whole number."""
+    if sys.stderr.isatty():
+        filled = int(_BAR * done / of)
+        bar, end = "█" * filled + "░" * (_BAR - filled), "\n" if done == of else ""
+        print(f"\r{what} {bar} {int(done)} of {of}", end=end, file=sys.stderr, flush=True)
+    elif done == int(done):
+        print(f"{what} {int(done)} of {of}", flush=True)
