@@ -1,5 +1,7 @@
 """Activation maximization: what drives a unit rises, pixels are fixed by the seed, steps yield and stop."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +16,7 @@ from torch import Tensor
 from tests.oracle import narrow, random_network
 from zfnet import Cancelled, InferenceSession, MaximizationSettings, SelectionError, Unit, crop, decode_image
 from zfnet.geometry import GEOMETRIES, receptive_field
-from zfnet.maximization import Climbed, maximize
+from zfnet.maximization import Climbed, _adam, maximize
 from zfnet.maximization_settings import PRESETS
 from zfnet.model import ZFNet
 from zfnet.objective import Objective
@@ -421,3 +423,24 @@ def test_a_climb_changes_nothing_about_the_model_even_when_it_fails(embedded: ZF
         assert parameter.grad is None
     assert not embedded.training
     assert torch.is_grad_enabled()
+
+
+def test_the_steps_are_those_of_torchs_optimiser_and_its_compiler_is_not_loaded() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ours = torch.randn(4, 5, generator=generator).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    moments = torch.zeros_like(ours), torch.zeros_like(ours), torch.zeros(())
+    gradients = [torch.randn(4, 5, generator=generator) for _ in range(5)]
+    for gradient in gradients:
+        _adam(ours, gradient, moments, 0.1)
+    optimizer = torch.optim.Adam([theirs], lr=0.1)
+    for gradient in gradients:
+        theirs.grad = gradient
+        optimizer.step()
+    torch.testing.assert_close(ours, theirs)
+    code = (
+        "import sys; from zfnet import InferenceSession, MaximizationSettings;"
+        "InferenceSession.load(device='cpu').maximize(['conv1:0'], MaximizationSettings(steps=2));"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

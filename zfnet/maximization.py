@@ -25,6 +25,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.adam import adam
 
 from zfnet.errors import Cancelled, SelectionError
 from zfnet.geometry import LAYERS, ZFNetConfig, receptive_field
@@ -121,6 +122,10 @@ def maximize(
     return tuple(results)
 
 
+# The two moments of Adam, and how often they were moved.
+_Moments = tuple[Tensor, Tensor, Tensor]
+
+
 class _Climb:
     """One batch of units on its way up."""
 
@@ -177,10 +182,10 @@ class _Climb:
         for count, size in self._stages:
             with slot():
                 self._enlarge(size)
-            optimizer = torch.optim.Adam([self._numbers], lr=self._settings.learning_rate)
+            moments = torch.zeros_like(self._numbers), torch.zeros_like(self._numbers), torch.zeros(())
             for _ in range(count):
                 with slot():
-                    values, silent = self._step(optimizer)
+                    values, silent = self._step(moments)
                     self._curve.append(values)
                     self._silent = silent if done == 0 else self._silent
                     done += 1
@@ -219,7 +224,8 @@ class _Climb:
             x = self._move.cropped(self._written.decode(self._numbers, self._outer)).permute(0, 2, 3, 1)
         return list((x.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
 
-    def _step(self, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor]:
+    def _step(self, moments: _Moments) -> tuple[Tensor, Tensor]:
+        """Take one step of Adam, whose two moments and step count are changed; return the values and who is silent."""
         with torch.enable_grad():
             x = self._written.decode(self._numbers, self._outer)
             values, silent, reads = self._drive(self._move(x, self._generator))
@@ -231,8 +237,8 @@ class _Climb:
             if self._settings.diversity and len(self._pairs[0]):
                 alike = likeness(reads.float(), self._pairs)
                 loss = loss + values.detach().abs() * self._settings.diversity * alike
-            (self._numbers.grad,) = torch.autograd.grad(loss.sum(), self._numbers)
-        optimizer.step()
+            (gradient,) = torch.autograd.grad(loss.sum(), self._numbers)
+        _adam(self._numbers, gradient, moments, self._settings.learning_rate)
         return values.detach(), silent
 
     def _drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -256,6 +262,17 @@ class _Climb:
         before = self._outer
         self._shape(size)
         self._numbers = self._written.enlarge(self._numbers.detach(), before, self._outer).requires_grad_()
+
+
+@torch.no_grad()
+def _adam(numbers: Tensor, gradient: Tensor, moments: _Moments, rate: float) -> None:
+    """Move numbers and moments by one step of Adam (Kingma & Ba 2015).
+
+    In PyTorch's functional form: the optimiser's class would load the compiler, for more than a second and 150 MB.
+    """
+    first, second, count = moments
+    options = {"amsgrad": False, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "eps": 1e-8, "maximize": False}
+    adam([numbers], [gradient], [first], [second], [], [count], foreach=False, lr=rate, **options)  # type: ignore[arg-type]
 
 
 def _stages(size: Size, unit: Unit, settings: MaximizationSettings) -> list[tuple[int, Size]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -29,6 +30,7 @@ from zfnet.sharing import Cancel
 
 # A preview is one poll old: three polls in a second show at least two new pictures.
 _POLL_SECONDS = 0.3
+_WAITS, _WAIT_SECONDS = 12, 0.02
 # A maximization with its frames takes up to 5 MB.
 _KEPT = 16
 _SHEET_COLUMNS = 5
@@ -215,10 +217,10 @@ def _show_result(wanted: Asked, made: Maximization) -> None:
     )
 
 
-def _start(wanted: Asked, seen: Image.Image) -> None:
+def _start(wanted: Asked, picture: Image.Image) -> None:
     """Ask for the work, in the background; the visitor's former one is let go of."""
     backend = results.session()
-    start = seen if wanted.settings.start == "picture" else None
+    start = picture if wanted.settings.start == "picture" else None
 
     def work(report: Report[Preview], cancel: Cancel) -> Maximization:
         def progress(step: int, climbed: Callable[[], Climbed]) -> None:
@@ -231,6 +233,13 @@ def _start(wanted: Asked, seen: Image.Image) -> None:
         _jobs().submit(_key(wanted), _owner(), work)
     except QueueFullError:
         st.session_state[_FULL_QUEUE] = True
+        return
+    # A step takes less than the browser needs to ask again: the page comes with the first picture.
+    for _ in range(_WAITS):
+        seen = _jobs().look(_key(wanted), _owner())
+        if seen is None or seen.preview or seen.state == "waiting":
+            break
+        time.sleep(_WAIT_SECONDS)
 
 
 def _preview(climbed: Climbed) -> Preview:
