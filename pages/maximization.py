@@ -10,7 +10,7 @@ st.markdown(t("maximization.what"))
 maximization_settings.controls()
 if selection().goal == "class":
     choose_class(t("maximization.top_five"))
-wanted = climbs.asked()
+wanted = maximization_settings.asked()
 beforehand, live = st.columns(2, gap="large")
 with beforehand:
     st.subheader(t("maximization.beforehand"), anchor=False)

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from tests.oracle import narrow, random_network
 from zfnet import Cancelled, InferenceSession, MaximizationSettings, SelectionError, Unit, crop, decode_image
+from zfnet.climb import Climbed, _adam
 from zfnet.geometry import GEOMETRIES, receptive_field
-from zfnet.maximization import Climbed, _adam, maximize
+from zfnet.maximization import maximize
 from zfnet.maximization_settings import PRESETS
 from zfnet.model import ZFNet
 from zfnet.objective import Objective

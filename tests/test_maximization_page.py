@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import climbs, texts
+from pages.shared.maximization_settings import Asked
 from pages.shared.selection import TUNED
 from tests.test_pages import Open, chosen, run, turn, visit, words
 from zfnet import InferenceSession, MaximizationSettings, QueueFullError, Unit, render
@@ -151,9 +152,9 @@ def test_a_stop_stops_and_leaves_what_there_is(visit: Open, monkeypatch: pytest.
 # What is asked for
 
 
-def wanted(at: AppTest, monkeypatch: pytest.MonkeyPatch) -> climbs.Asked:
+def wanted(at: AppTest, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Return what the page asks for when it is run once more."""
-    asked: list[climbs.Asked] = []
+    asked: list[Asked] = []
     live = climbs.live
     with monkeypatch.context() as patch:
         patch.setattr(climbs, "live", lambda of: (asked.append(of), live(of)))

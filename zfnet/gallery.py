@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from zfnet.climb import Maximization
 from zfnet.errors import SelectionError
-from zfnet.maximization import Maximization
 from zfnet.maximization_settings import MaximizationSettings
 from zfnet.session import InferenceSession
 from zfnet.unit import Unit

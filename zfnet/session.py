@@ -24,6 +24,7 @@ from zfnet import overwriting as overwriting_
 from zfnet import pointing as pointing_
 from zfnet import saliency as saliency_
 from zfnet import stride as stride_
+from zfnet.climb import Maximization, Progress
 from zfnet.host import Host
 from zfnet.images import as_view, to_pixels
 from zfnet.maximization_settings import MaximizationSettings
@@ -413,9 +414,9 @@ class InferenceSession(Host):
         settings: MaximizationSettings | None = None,
         *,
         picture: Image.Image | None = None,
-        progress: maximization.Progress | None = None,
+        progress: Progress | None = None,
         cancel: Cancel | None = None,
-    ) -> tuple[maximization.Maximization, ...]:
+    ) -> tuple[Maximization, ...]:
         """Return a synthesised picture for each unit; see :func:`zfnet.maximization.maximize`.
 
         The slot is held for one step at a time, so that other calls go in between.

@@ -9,7 +9,7 @@ _HTML = """<div class="tiles" role="group"></div>"""
 
 # The tiles are cut from one sheet, so that they can stand in as many columns as there is room for.
 _CSS = """
-.tiles { display: grid; gap: var(--gap); justify-content: start;
+.tiles { display: grid; gap: var(--gap); justify-content: start; align-items: start;
   grid-template-columns: repeat(auto-fill, var(--width)); }
 button { all: unset; cursor: pointer; border-radius: 3px; width: var(--width); font-size: 0.8rem; line-height: 1.5; }
 button div { height: var(--height); border-radius: 3px;

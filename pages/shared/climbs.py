@@ -5,7 +5,6 @@ import html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -15,17 +14,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.shared import results
 from pages.shared.charts import curve
 from pages.shared.clickable import data_url
+from pages.shared.maximization_settings import Asked
 from pages.shared.scrubber import scrubber
-from pages.shared.state import selection, t, view
-from pages.shared.widgets import class_index, class_name, unit
-from zfnet import MaximizationSettings, QueueFullError, Unit, film, render
+from pages.shared.state import t, view
+from zfnet import QueueFullError, film, render
 from zfnet.classification import HEADS
-from zfnet.gallery_units import middle
-from zfnet.geometry import SPATIAL
+from zfnet.climb import Climbed, Maximization
 from zfnet.images import digest
 from zfnet.jobs import Jobs, JobView, Report
-from zfnet.maximization import Climbed, Maximization
-from zfnet.maximization_settings import PRESETS
 from zfnet.sharing import Cancel
 
 # A preview is one poll old: three polls in a second show at least two new pictures.
@@ -34,21 +30,11 @@ _WAITS, _WAIT_SECONDS = 12, 0.02
 # A maximization with its frames takes up to 5 MB.
 _KEPT = 16
 _SHEET_COLUMNS = 5
-# Four at once, and how strongly they are held from being alike.
-_FOUR, _DIVERSITY, _GAP = 4, 1.0, 2
+# Four at once, and the pixels between them.
+_FOUR, _GAP = 4, 2
 # The curve while it grows, in units of its own.
 _CHART = (448, 90)
 _FULL_QUEUE = "queue_full"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be made, what it is called, and what is measured."""
-
-    unit: Unit
-    settings: MaximizationSettings
-    name: str
-    measure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +50,6 @@ def _jobs() -> Jobs[Preview, Maximization]:
     return Jobs(keep=_KEPT)
 
 
-def asked() -> Asked:
-    """Return what the selection asks for."""
-    now = selection()
-    diversity = _DIVERSITY if now.four else 0.0
-    settings = replace(
-        PRESETS[now.preset],
-        start=now.beginning,
-        seed=now.seed,
-        negative=now.negative,
-        diversity=diversity,
-        **tuned(),
-    )
-    if now.goal == "class":
-        index = class_index()
-        target = Unit(HEADS[now.head], index)
-        return Asked(target, settings, f"{class_name(index)} ({target})", _measure("class"))
-    target = replace(unit(), position=None)
-    if target.layer in SPATIAL and now.goal == "map":
-        return Asked(target, settings, str(target), _measure("map"))
-    if target.layer in SPATIAL:
-        target = replace(target, position=now.position or middle(results.session().info.config, target.layer))
-    return Asked(target, settings, str(target), _measure("cell"))
-
-
-def _measure(goal: str) -> str:
-    """Return what a goal is measured by, in words."""
-    measured = t(f"maximization.measure_{goal}")
-    return t("maximization.measure_negative", measured=measured) if selection().negative else measured
-
-
-def tuned() -> dict[str, Any]:
-    """Return the settings that differ from the preset, whole numbers as such."""
-    whole = {name for name, kind in MaximizationSettings.__annotations__.items() if kind is int}
-    return {name: int(value) if name in whole else value for name, value in selection().tuning}
-
-
 def live(wanted: Asked) -> None:
     """Let it be made, show how it grows, and then the film of how it came about."""
     seen = _jobs().look(_key(wanted), _owner())
@@ -111,24 +61,22 @@ def _show(wanted: Asked, polling: bool) -> None:
     seen = _jobs().look(_key(wanted), _owner())
     if _unfinished(seen) != polling:
         st.rerun()
-    run, stop = st.columns(2)
-    run.button(
-        t("maximization.run", name=wanted.name),
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        disabled=polling or bool(seen and seen.state == "done"),
-        on_click=_start,
-        args=(wanted, view()),
-    )
-    stop.button(
-        t("maximization.stop"),
-        icon=":material/stop:",
-        width="stretch",
-        disabled=not polling,
-        on_click=_jobs().cancel,
-        args=(_key(wanted), _owner()),
-    )
+    with st.container(horizontal=True):
+        st.button(
+            t("maximization.run", name=wanted.name),
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=polling or bool(seen and seen.state == "done"),
+            on_click=_start,
+            args=(wanted, view()),
+        )
+        st.button(
+            t("maximization.stop"),
+            icon=":material/stop:",
+            disabled=not polling,
+            on_click=_jobs().cancel,
+            args=(_key(wanted), _owner()),
+        )
     if st.session_state.pop(_FULL_QUEUE, False):
         st.warning(t("maximization.queue_full"))
     if seen is None:

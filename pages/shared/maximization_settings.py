@@ -1,17 +1,34 @@
-"""How a maximization is to climb: what it drives, a named preset, and sliders for those who want to know."""
+"""What a maximization is to drive and how it is to climb: named presets, and sliders for those who want to know."""
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from pages.shared import results
 from pages.shared.selection import GOALS, TUNED
 from pages.shared.state import select, selection, t
-from pages.shared.widgets import choose, controlled
+from pages.shared.widgets import choose, class_index, class_name, controlled, unit
+from zfnet import MaximizationSettings, Unit
+from zfnet.classification import HEADS
+from zfnet.gallery_units import middle
 from zfnet.geometry import SPATIAL
 from zfnet.maximization_settings import PRESETS, STARTS
 
 _COLUMNS = 3
+# How strongly four pictures at once are held from being alike.
+_DIVERSITY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be made, what it is called, and what is measured."""
+
+    unit: Unit
+    settings: MaximizationSettings
+    name: str
+    measure: str
 
 
 def controls() -> None:
@@ -91,3 +108,39 @@ def _tune(name: str, value: Any) -> None:
     tuning = dict(now.tuning) | {name: float(value)}
     preset = PRESETS[now.preset]
     select(tuning=tuple(sorted((n, v) for n, v in tuning.items() if v != getattr(preset, n))))
+
+
+def asked() -> Asked:
+    """Return what the selection asks for."""
+    now = selection()
+    diversity = _DIVERSITY if now.four else 0.0
+    settings = replace(
+        PRESETS[now.preset],
+        start=now.beginning,
+        seed=now.seed,
+        negative=now.negative,
+        diversity=diversity,
+        **tuned(),
+    )
+    if now.goal == "class":
+        index = class_index()
+        target = Unit(HEADS[now.head], index)
+        return Asked(target, settings, f"{class_name(index)} ({target})", _measure("class"))
+    target = replace(unit(), position=None)
+    if target.layer in SPATIAL and now.goal == "map":
+        return Asked(target, settings, str(target), _measure("map"))
+    if target.layer in SPATIAL:
+        target = replace(target, position=now.position or middle(results.session().info.config, target.layer))
+    return Asked(target, settings, str(target), _measure("cell"))
+
+
+def _measure(goal: str) -> str:
+    """Return what a goal is measured by, in words."""
+    measured = t(f"maximization.measure_{goal}")
+    return t("maximization.measure_negative", measured=measured) if selection().negative else measured
+
+
+def tuned() -> dict[str, Any]:
+    """Return the settings that differ from the preset, whole numbers as such."""
+    whole = {name for name, kind in MaximizationSettings.__annotations__.items() if kind is int}
+    return {name: int(value) if name in whole else value for name, value in selection().tuning}

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pages.shared import results
 from pages.shared.clickable import clickable
-from pages.shared.climbs import Asked
+from pages.shared.maximization_settings import Asked
 from pages.shared.results import cached
 from pages.shared.state import select, selection, t
 from pages.shared.widgets import class_index, class_name, picture, unit

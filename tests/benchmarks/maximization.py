@@ -20,8 +20,8 @@ import torch
 
 from tests.benchmarks.methods import Comparison
 from tests.benchmarks.tables import interleaved, spread, table
+from zfnet.climb import Maximization
 from zfnet.errors import Cancelled
-from zfnet.maximization import Maximization
 from zfnet.maximization_settings import PRESETS, MaximizationSettings
 from zfnet.objective import Objective
 from zfnet.transformation import Transformation

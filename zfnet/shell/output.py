@@ -11,10 +11,10 @@ from PIL import Image
 
 from zfnet import InferenceSession, Unit, render
 from zfnet.cam import ClassMap
+from zfnet.climb import Maximization
 from zfnet.deconvnet import Projection
 from zfnet.film import animation
 from zfnet.geometry import receptive_field
-from zfnet.maximization import Maximization
 from zfnet.occlusion import OcclusionMaps
 
 _SIDE = 672
