@@ -171,7 +171,7 @@ def test_frames_lead_from_the_start_to_the_end(session: InferenceSession) -> Non
 @pytest.mark.parametrize(
     ("name", "sides"),
     [
-        ("conv5:17", [(64, 64), (64, 91), (128, 128)]),
+        ("conv5:17", [(256, 128)]),
         ("fc8:207", [(64, 112), (64, 159), (128, 224)]),
         ("conv5:17@6,6", [(256, 139)]),
     ],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import climbs, texts
+from pages.shared import climbs, results, texts
 from pages.shared.maximization_settings import Asked
 from pages.shared.selection import TUNED
 from tests.test_pages import Open, chosen, run, turn, visit, words
@@ -56,7 +56,7 @@ def press(at: AppTest, key: str, **values: object) -> AppTest:
 def finished(at: AppTest) -> AppTest:
     """Look again until the film is there."""
     until = time.monotonic() + PATIENCE
-    while " after 32 steps, " not in words(at):
+    while ", 32 steps, " not in words(at):
         assert time.monotonic() < until, words(at)
         time.sleep(0.1)
         run(at)
@@ -68,12 +68,12 @@ def test_a_live_maximization_runs_to_its_end_and_stays(visit: Open, jobs: Jobs[A
     name = "conv1:3@56,56"
     finished(press(at, "run", name=name))
     told = texts.text("maximization.measure_cell", "en")
-    assert f"{name} after 32 steps, 7×7 pixels. {told}: from " in words(at)
+    assert f"{name}, 32 steps, 7×7 pixels. {told}: " in words(at)
     # It stays while other pages are looked at, and is not shown for another unit.
     turn(turn(at, "overview"), "maximization")
-    assert f"{name} after 32 steps, 7×7 pixels" in words(at)
+    assert f"{name}, 32 steps, 7×7 pixels" in words(at)
     run(at.selectbox(key="choose_channel").set_value(4))
-    assert f"{name} after 32 steps" not in words(at)
+    assert f"{name}, 32 steps" not in words(at)
     assert texts.text("maximization.nothing_yet", "en") in words(at)
 
 
@@ -85,7 +85,7 @@ def test_what_the_page_makes_is_what_the_session_makes(
     at = visit("maximization", layer="conv2", channel="17", goal="map", preset="decay", tuning="steps:32", seed="3")
     finished(press(at, "run", name="conv2:17"))
     (made,) = session.maximize(["conv2:17"], replace(PRESETS["decay"], steps=32, seed=3))
-    ends = f"from {made.curve[0]:.2f} to {made.curve[-1]:.2f}"
+    ends = f"{results.rounded(made.curve[0])} → {results.rounded(made.curve[-1])}"
     assert ends in words(at)
 
 
@@ -112,7 +112,8 @@ def test_a_job_is_told_in_every_state(
     said = texts.text(f"maximization.{key}", language, **values)
     bars = [bar.proto.text for bar in at.get("progress")]
     assert said in bars or said in words(at)
-    shown = texts.text("maximization.so_far", language, start=0.5, now=1.25)
+    growing = "until_then" if view.state == "stopped" else "so_far"
+    shown = texts.text(f"maximization.{growing}", language, start="0.50", now="1.25")
     drawn = [html.proto.body for html in at.get("html") if shown in html.proto.body]
     assert len(drawn) == (view.preview is not None)
     assert all(body.count("<img src='data:image/") == 2 for body in drawn)
@@ -245,7 +246,7 @@ def test_four_at_once_are_shown_as_one_picture(visit: Open, jobs: Jobs[Any, Any]
     side = receptive_field(session.info.config, "conv2").size
     measure = texts.text("maximization.measure_cell", "en")
     told = texts.text("maximization.measure_negative", "en", measured=measure)
-    assert f"{name} after 32 steps, {side}×{side} pixels. {told}: from " in words(at)
+    assert f"{name}, 32 steps, {side}×{side} pixels. {told}: " in words(at)
     settings = replace(PRESETS["normal"], steps=32, diversity=1.0, negative=True)
     made = session.maximize([name] * 4, settings)
-    assert f"to {np.mean([one.curve[-1] for one in made]):.2f}" in words(at)
+    assert f"→ {np.mean([one.curve[-1] for one in made]):.2f}." in words(at)

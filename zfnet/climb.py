@@ -15,7 +15,7 @@ from torch.optim.adam import adam
 
 from zfnet.errors import Cancelled
 from zfnet.geometry import ZFNetConfig, receptive_field
-from zfnet.maximization_settings import SMALLEST, MaximizationSettings
+from zfnet.maximization_settings import MaximizationSettings
 from zfnet.model import ZFNet
 from zfnet.objective import Objective, canvas
 from zfnet.parametrisation import PARAMETRISATIONS, Size
@@ -27,6 +27,8 @@ _START_DEVIATION = 0.01
 # Coarse to fine: the share of the final side, and that of the steps. What is left is taken at the full size.
 _OCTAVES = ((0.5, 0.25), (0.71, 0.25))
 _FEWEST_LAST = 64
+# On less, cells of conv5 see mostly the edges: what is saved in time is lost in height.
+_COARSEST = 96
 # The side that movements are given for, in pixels.
 _FULL = 128
 _FRAMES = 24
@@ -224,9 +226,9 @@ def _stages(size: Size, unit: Unit, settings: MaximizationSettings) -> list[tupl
     stages: list[tuple[int, Size]] = []
     left = settings.steps
     for share, steps in _OCTAVES:
-        side = max(SMALLEST, round(size[0] * share))
+        side = round(size[0] * share)
         count = min(left - _FEWEST_LAST, round(settings.steps * steps))
-        if side < size[0] and count > 0:
+        if side >= _COARSEST and count > 0:
             stages.append((count, (side, side)))
             left -= count
     return [*stages, (left, size)]

@@ -86,13 +86,19 @@ def one_class(index: int, asked: Asked, paint: Paint) -> None:
             st.html(_blinking(laid, results.plain(view()), t("gradcam.overlay_alt", name=name)))
         else:
             picture(laid, t("gradcam.overlay_alt", name=name))
-        st.caption(t("gradcam.overlay_caption", name=name, method=_method(asked.method)))
+        classless = asked.method == of.CLASSLESS
+        words = {"name": name, "method": _method(asked.method)}
+        st.caption(t("gradcam.classless_caption" if classless else "gradcam.overlay_caption", **words))
     with cells:
         _cells(found, asked, paint, name)
     if found.high > 0:
-        picture(results.colour_bar(paint.colormap), t("gradcam.bar_alt"), t("gradcam.bar_caption", high=found.high))
+        bar = t("gradcam.classless_bar" if classless else "gradcam.bar_caption", high=found.high)
+        picture(results.colour_bar(paint.colormap), t("gradcam.bar_alt"), bar)
         row, column = found.strongest
-        _sentence(index, found, row, column)
+        if classless:
+            st.markdown(t("gradcam.classless_summary", row=row, column=column))
+        else:
+            _sentence(index, found, row, column)
     else:
         st.info(t("gradcam.flat", name=name, layer=asked.layer))
         if not asked.centred:

@@ -98,15 +98,16 @@ def _show_progress(wanted: Asked, seen: JobView[Preview, Maximization]) -> None:
     else:
         st.caption(t("maximization.stopped", step=seen.done, steps=steps))
     if seen.preview:
-        _show_preview(wanted, seen.preview)
+        _show_preview(wanted, seen.preview, growing=_unfinished(seen))
 
 
-def _show_preview(wanted: Asked, preview: Preview) -> None:
+def _show_preview(wanted: Asked, preview: Preview, *, growing: bool) -> None:
     """Show how far a picture has come, and its curve: both within the page, drawn three times in a second.
 
     As files of their own they would be gone before a slow browser asks for them.
     """
-    told = t("maximization.so_far", start=float(preview.curve[0]), now=float(preview.curve[-1]))
+    ends = {"start": results.rounded(preview.curve[0]), "now": results.rounded(preview.curve[-1])}
+    told = t("maximization.so_far" if growing else "maximization.until_then", **ends)
     drawn = {preview.png: t("maximization.alt", name=wanted.name), _line(preview.curve, wanted.settings.steps): told}
     style = f"style='display: block; width: 100%; max-width: {results.SIDE}px; border-radius: 3px'"
     images = "".join(
@@ -135,7 +136,10 @@ def _show_result(wanted: Asked, made: Maximization) -> None:
     frames = [image for _, image in made.frames]
     scrubber(
         film.sheet(frames, _SHEET_COLUMNS),
-        [t("maximization.frame", step=step, steps=steps, value=float(made.curve[step])) for step, _ in made.frames],
+        [
+            t("maximization.frame", step=step, steps=steps, value=results.rounded(made.curve[step]))
+            for step, _ in made.frames
+        ],
         _SHEET_COLUMNS,
         size=made.image.shape[:2],
         side=results.SIDE,
@@ -147,14 +151,17 @@ def _show_result(wanted: Asked, made: Maximization) -> None:
         alt=t("maximization.alt", name=wanted.name),
         key="film",
     )
-    ends = {"measure": wanted.measure, "start": float(made.curve[0]), "end": float(made.curve[-1])}
+    start, end = (results.rounded(made.curve[i]) for i in (0, -1))
+    ends = {"measure": wanted.measure, "start": start, "end": end}
     height, width = ((side - _GAP) // 2 if made.settings.diversity else side for side in made.image.shape[:2])
     st.caption(t("maximization.live_caption", name=wanted.name, steps=steps, height=height, width=width, **ends))
-    if made.curve[-1] <= 0 and made.unit.layer not in HEADS.values():
+    speaks = made.curve[-1] > 0 or made.unit.layer in HEADS.values()
+    if not (speaks or made.settings.negative):
         st.warning(t("maximization.still_silent", name=wanted.name))
-    elif made.silent:
+    elif made.silent and not made.settings.negative:
         st.caption(t("maximization.was_silent", name=wanted.name))
-    curve(made.curve, (t("maximization.axis_step"), wanted.measure), t("maximization.curve_alt", **ends))
+    st.caption(t("maximization.ready"))
+    curve(made.curve, (t("maximization.axis_step"), t("maximization.axis_value")), t("maximization.curve_alt", **ends))
     st.download_button(
         t("maximization.save_film"),
         lambda: film.animation(frames),

@@ -75,10 +75,10 @@ def controls() -> None:
         required=True,
     )
     st.caption(t(f"maximization.about_{now.preset}"))
-    with st.container(horizontal=True, gap="large"):
-        choose(st.toggle, "four", t("maximization.four"), help=t("maximization.four_help"))
-        choose(st.toggle, "negative", t("maximization.negative"), help=t("maximization.negative_help"))
-    with st.expander(t("maximization.settings")):
+    with st.expander(t("maximization.settings"), expanded=now.four or now.negative):
+        with st.container(horizontal=True, gap="large"):
+            choose(st.toggle, "four", t("maximization.four"), help=t("maximization.four_help"))
+            choose(st.toggle, "negative", t("maximization.negative"), help=t("maximization.negative_help"))
         _sliders()
 
 

@@ -1,5 +1,7 @@
 """Maximizations that came with the project: the one that belongs to what is asked for, and a layer's gallery."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 from PIL import Image
@@ -12,6 +14,8 @@ from pages.shared.state import select, selection, t
 from pages.shared.widgets import class_index, class_name, picture, unit
 from zfnet import InferenceSession, Unit, film
 from zfnet.classification import HEADS
+from zfnet.gallery import Premade
+from zfnet.maximization_settings import PRESETS
 
 _COLUMNS, _TILE = 16, 88
 
@@ -27,9 +31,11 @@ def show(wanted: Asked) -> None:
     measure = t("maximization.measure_class" if of.layer in HEADS.values() else "maximization.measure_cell")
     pixels = results.opened(made)
     picture(results.large(pixels), t("maximization.alt", name=name))
-    words = {"name": name, "measure": measure, "steps": made.settings.steps, "start": made.start, "end": made.end}
+    ends = {"start": results.rounded(made.start), "end": results.rounded(made.end)}
+    words = {"name": name, "measure": measure, "steps": made.settings.steps} | ends
     height, width = pixels.shape[:2]
     st.caption(t("maximization.beforehand_caption", **words, height=height, width=width))
+    st.caption(t("maximization.beforehand_what", preset=t(f"maximization.preset_{_preset(made)}")))
     if made.silent:
         st.caption(t("maximization.was_silent", name=name))
 
@@ -57,6 +63,13 @@ def gallery() -> None:
         smooth=True,
         captions=names if classes else [str(one.channel) for one in units],
     )
+
+
+def _preset(made: Premade) -> str:
+    """Return the preset that a picture was made with."""
+    steps, precision = made.settings.steps, made.settings.precision
+    alike = (n for n, preset in PRESETS.items() if replace(preset, steps=steps, precision=precision) == made.settings)
+    return next(alike, "normal")
 
 
 def _select(chosen: Unit) -> None:

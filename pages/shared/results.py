@@ -54,6 +54,11 @@ def abandoned() -> bool:
     return False
 
 
+def rounded(value: float) -> str:
+    """Return a value to two digits after the point, for sentences."""
+    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
+
+
 def number(value: float) -> str:
     """Return a value of a map as it is told everywhere."""
     return f"{value:.{DIGITS}f}".replace("-", "−")

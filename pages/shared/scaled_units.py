@@ -130,7 +130,8 @@ def _table(classes: list[int], answer: Knockout) -> dict[str, list[str]]:
         t("knockout.column_logit"): [f"{_logit(was)} → {_logit(now)}" for was, now in logits],
         t("knockout.column_change"): [_logit(now - was, sign="+") for was, now in logits],
         t("knockout.column_share"): [*(f"{percent(was)} → {percent(now)}" for was, now in chances), ""],
-        t("knockout.column_points"): [*(points(now - was) for was, now in chances), ""],
+        # Of the shares as they are told, so that they can be subtracted by hand.
+        t("knockout.column_points"): [*(points(round(now, 3) - round(was, 3)) for was, now in chances), ""],
     }
 
 
