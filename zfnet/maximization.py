@@ -6,8 +6,8 @@ with Adam on the numbers z that x is written in (:mod:`zfnet.parametrisation`), 
 (:mod:`zfnet.transformation`) and penalties R (:mod:`zfnet.regularisers`); ``drive`` is the unit's value
 (:mod:`zfnet.objective`). By the logarithm a strength λ means the same for a quiet unit as for a loud one; below zero,
 drive - |drive| Σ λ R is climbed. Where a unit is named several times, each of its pictures starts from noise of its
-own, and how alike they are is one more penalty. A whole map and a fully connected unit are climbed coarse to fine: half
-of the steps on smaller canvases, where a step is cheap, the others on the full one.
+own, and how alike they are is one more penalty. A large canvas is climbed coarse to fine: half of the steps on smaller
+ones, where a step is cheap, the others on the full one.
 
 References: Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network"; Simonyan et al. 2014, "Deep Inside
 Convolutional Networks"; Yosinski et al. 2015, "Understanding Neural Networks Through Deep Visualization"; Olah et al.

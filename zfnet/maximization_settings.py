@@ -35,7 +35,7 @@ class MaximizationSettings:
         seed: of the noise to start from and of the movements.
         parametrisation: what the picture is written in, of ``zfnet.parametrisation.PARAMETRISATIONS``.
         start: "noise", "grey" or "picture".
-        coarse_to_fine: whether most steps are taken on a smaller canvas. A cell has but one.
+        coarse_to_fine: whether half of the steps are taken on smaller canvases. A cell and small maps have but one.
         centred: of a class, climb the logit less the mean of all logits.
         negative: climb towards what silences the unit, by its value before ReLU.
         diversity: how strongly pictures of one unit, where it is named several times, are held from being alike.
