@@ -14,7 +14,7 @@ _RIEUL = 8  # the place of ㄹ among the final consonants; after it stands 로, 
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """Return all texts of a language under dotted keys, such as ``overview.title``."""
+    """Return all texts of a language under dotted keys, such as ``overview.title``: a file and a key in it."""
 
     def flatten(table: dict[str, object], prefix: str) -> dict[str, str]:
         texts: dict[str, str] = {}
@@ -24,7 +24,8 @@ def catalogue(language: str) -> dict[str, str]:
             )
         return texts
 
-    return flatten(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")), "")
+    files = sorted((FOLDER / language).glob("*.toml"))
+    return flatten({file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}, "")
 
 
 def text(key: str, language: str, **values: object) -> str:

@@ -1,0 +1,42 @@
+"""What is shown, with all that belongs to it: what it is, how to read it, how to make it again, how to take it home."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the colours of a picture stand for: a colour map of ``render``, its two ends, and what is measured."""
+
+    colormap: str
+    low: float
+    high: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The lines that make a picture again, in Python and in the shell."""
+
+    python: str
+    shell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A picture on a page.
+
+    ``kind`` names the texts that explain it (``exhibits.<kind>_what``, ``_how`` and ``_limits``), ``name`` the files
+    that it is written to. ``arrays`` returns the numbers behind it by name, computed only when asked.
+    """
+
+    kind: str
+    name: str
+    png: bytes
+    alt: str
+    caption: str
+    recipe: Recipe
+    scale: Scale | None = None
+    arrays: Callable[[], Mapping[str, np.ndarray]] | None = None
