@@ -32,9 +32,8 @@ def emptied(chain: nn.Sequential, x: Tensor, units: Sequence[Unit], scale: float
         x = module(x)
         for unit in units:
             if unit.layer == name:
-                row, column = unit.position or (slice(None), slice(None))
                 x = x.clone()
-                x[0, unit.channel, row, column] *= scale
+                x[0, unit.channel][unit.position or ...] *= scale
     return x[0]
 
 
@@ -50,12 +49,17 @@ CHOSEN = [
     ["conv4:0@0,0", "conv4:5", "conv4:2"],
     ["conv5:1", "conv3:2", "conv2:7@13,0"],
     [f"conv5:{channel}" for channel in range(5)],
+    ["pool2:3", "pool1:0@5,5"],
 ]
+FULLY_CONNECTED = [["fc7:3"], ["fc6:0", "fc6:7", "fc7:1"], ["pool5:2", "fc6:1"]]
 
 
-@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("scale", [0.0, 0.5, 3.0])
-@pytest.mark.parametrize("names", CHOSEN, ids=str)
+@pytest.mark.parametrize(
+    ("names", "head"),
+    [(names, head) for names in CHOSEN for head in HEADS] + [(names, "fc") for names in FULLY_CONNECTED],
+    ids=str,
+)
 def test_the_answer_is_that_of_the_whole_network_with_these_maps_scaled(
     network: ZFNet, trace: Trace, names: list[str], *, scale: float, head: str
 ) -> None:
@@ -198,7 +202,8 @@ def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:
     ("units", "options", "message"),
     [
         (["conv5:5"], {}, "conv5 has 5 channels (0-4), got 5"),
-        (["conv5:1", "pool5:1"], {}, "conv1, conv2, conv3, conv4, conv5, got 'pool5'"),
+        (["conv5:1", "fc8:1"], {}, "conv5, pool5, fc6, fc7, got 'fc8'"),
+        (["conv5:1", "pool5:1"], {"head": "gap"}, "conv3, conv4, conv5, got 'pool5'"),
         (["conv5:1@99,0"], {}, "got row 99, column 0"),
         (["conv5:1"], {"scale": -1}, "a finite factor from 0 on, got -1"),
         (["conv5:1"], {"scale": float("nan")}, "a finite factor from 0 on, got nan"),

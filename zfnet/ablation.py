@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zfnet.geometry import SPATIAL, Convolution, Pooling
+from zfnet.geometry import LAYERS, Convolution, Pooling
 from zfnet.model import FactoredLinear, Trace, ZFNet
 
 # Where a map is taken away by its part in fc6 or in the average.
@@ -95,20 +95,20 @@ def read(
 
     Args:
         model: the network.
-        layer: "input", or conv1 ... pool5 ("gap": ... conv5).
-        values: (K, C, H, W).
+        layer: "input", or conv1 ... fc7 ("gap": ... conv5).
+        values: (K, C, H, W), in fully connected layers (K, features).
         head: "fc" or "gap".
         change: what becomes of the values of each layer after ``layer`` on the way up, by its name.
     """
-    top = "conv5" if head == "gap" else "pool5"
-    start = 0 if layer == "input" else SPATIAL.index(layer) + 1
-    for name in SPATIAL[start : SPATIAL.index(top) + 1]:
-        shape: Convolution | Pooling = getattr(model.config, name)
+    below = LAYERS[: LAYERS.index("conv5" if head == "gap" else "fc7") + 1]
+    start = 0 if layer == "input" else below.index(layer) + 1
+    for name in below[start:]:
+        shape = getattr(model.config, name)
         if isinstance(shape, Pooling):
             values = F.max_pool2d(values, shape.kernel, shape.stride, shape.padding, ceil_mode=shape.ceil)
-        else:
+        elif isinstance(shape, Convolution):
             values = model.get_submodule(name)(values).relu()
+        else:
+            values = model.get_submodule(name)(values.flatten(1)).relu()
         values = change(name, values) if change else values
-    if head == "gap":
-        return values.mean((2, 3))
-    return model.fc7(model.fc6(values.flatten(1)).relu()).relu()  # type: ignore[operator, no-any-return]
+    return values.mean((2, 3)) if head == "gap" else values.flatten(1)

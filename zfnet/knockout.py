@@ -33,7 +33,7 @@ from torch import Tensor
 from zfnet import ablation
 from zfnet.classification import head_layer
 from zfnet.errors import Cancelled, SelectionError
-from zfnet.geometry import CONVOLUTIONS, SPATIAL
+from zfnet.geometry import CONVOLUTIONS, LAYERS
 from zfnet.model import Trace, ZFNet
 from zfnet.unit import Unit
 
@@ -71,8 +71,8 @@ def knockout(model: ZFNet, trace: Trace, units: Sequence[Unit], *, scale: float 
     Args:
         model: the network of the trace.
         trace: of one picture.
-        units: channels of convolutions; one with a position is scaled in that cell only. Naming one twice is naming it
-            once.
+        units: of any layer that the head reads, conv1 ... fc7 ("gap": ... conv5); one with a position is scaled in
+            that cell only. Naming one twice is naming it once.
         scale: what their values after ReLU are multiplied by, from 0 (switched off).
         head: which classifier answers, "fc" or "gap".
 
@@ -83,10 +83,11 @@ def knockout(model: ZFNet, trace: Trace, units: Sequence[Unit], *, scale: float 
     before = trace.outputs[logits][0]
     if not (math.isfinite(scale) and scale >= 0):
         raise SelectionError(f"units are scaled by a finite factor from 0 on, got {scale}")
-    units = tuple(dict.fromkeys(unit.check(model.config, CONVOLUTIONS) for unit in units))
+    below = LAYERS[: LAYERS.index("conv5" if head == "gap" else "fc7") + 1]
+    units = tuple(dict.fromkeys(unit.check(model.config, below) for unit in units))
     after = before
     if units:
-        lowest = min((unit.layer for unit in units), key=SPATIAL.index)
+        lowest = min((unit.layer for unit in units), key=LAYERS.index)
 
         def change(layer: str, maps: Tensor) -> Tensor:
             return _scaled(maps, [unit for unit in units if unit.layer == layer], scale)
@@ -151,7 +152,7 @@ def needed(
 
 
 def _scaled(maps: Tensor, units: Sequence[Unit], scale: float) -> Tensor:
-    """Return maps (K, C, H, W) with units scaled; a cell that two of them name is scaled once."""
+    """Return a layer's values (K, C[, H, W]) with units scaled; a cell that two of them name is scaled once."""
     factors = torch.ones_like(maps[:1])
     for unit in units:
         factors[0, unit.channel][unit.position or ...] = scale
