@@ -22,7 +22,7 @@ from pages.shared.occlusion_runs import Asked
 from pages.shared.occlusions import percent
 from pages.shared.pictures import sample_picture, samples
 from pages.shared.selection import SCALES, STARTS, Selection
-from pages.shared.state import MAX_UPLOADS
+from pages.shared.state import MAX_UPLOADS, provenance
 from tests.test_house import ROOT
 from tests.test_texts import called
 from zfnet import InferenceSession, crop, images
@@ -65,7 +65,7 @@ def turn(at: AppTest, page: str) -> AppTest:
 def chosen(at: AppTest) -> Selection:
     selection: Selection = at.session_state["selection"]
     # The address always says the same.
-    assert dict(at.query_params) == selection.to_query()
+    assert dict(at.query_params) == selection.to_query() | provenance()
     return selection
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pages.shared.selection import (
+    COMPARED,
     GOALS,
     ORIENTATIONS,
     SCALES,
@@ -77,6 +78,9 @@ def anything(rng: random.Random) -> Selection:
             negative=rng.choice([True, False]),
             four=rng.choice([True, False]),
             tuning=rng.choice([(), (("l2", 0.5),), (("blur", 250.0), ("learning_rate", 0.05), ("steps", 512.0))]),
+            pinned=rng.choice([None, ("dog", "move", 0.25), (DIGEST, "centre", 0.5)]),
+            compared=rng.choice(COMPARED),
+            present=rng.choice([True, False]),
             seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
             language=rng.choice(list(LANGUAGES)),
         )
@@ -145,6 +149,9 @@ def test_every_field_is_written_even_where_it_is_the_default() -> None:
         "four": "0",
         "tuning": "none",
         "seed": "0",
+        "pinned": "none",
+        "compared": "map",
+        "present": "0",
         "lang": "en",
     }
 
@@ -207,6 +214,10 @@ def test_an_empty_address_means_the_defaults() -> None:
         ("head", "svm", "fc"),
         ("scale", "log", "map"),
         ("colours", "jet", "viridis"),
+        ("pinned", "unicorn", "none"),
+        ("pinned", "dog,left,9", "dog,centre,1"),
+        ("compared", "size", "map"),
+        ("present", "maybe", "0"),
         ("seed", "-1", "0"),
         ("seed", "2147483648", "2147483647"),
         ("seed", "dice", "0"),

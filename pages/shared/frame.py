@@ -7,15 +7,19 @@ import streamlit as st
 from pages.shared.clickable import clickable
 from pages.shared.pictures import sample_picture, samples
 from pages.shared.results import classification, ranking, session, strip
+from pages.shared.share import toolbar
 from pages.shared.state import (
     MAX_UPLOADS,
     corrections,
+    foreign,
     missing,
     picture,
+    provenance,
     receive,
     select,
     selection,
     t,
+    title,
     upload_errors,
     uploads,
     view,
@@ -30,8 +34,11 @@ _STRIP_COLUMNS, _STRIP_TILE = 5, 45
 # Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
-.stMainBlockContainer h1 { padding-top: 0; }
+.stMainBlockContainer h1 { padding: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
+/* All pages in one line of 1280 pixels. */
+[data-testid="stTopNavLink"] { padding: 0 5px; }
+.rc-overflow-item > div { margin-right: 1px; }
 .stApp * { word-break: keep-all !important; overflow-wrap: anywhere; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
 ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;
@@ -73,19 +80,22 @@ def sidebar() -> None:
         _network()
 
 
-def header(title: str) -> None:
+def header(name: str) -> None:
     """Show the page's title, whether the network is right, what it saw, and what it says."""
     for correction in corrections():
         given, taken = verbatim(correction.given), verbatim(correction.taken)
         st.warning(t("frame.corrected", parameter=correction.parameter, given=given, taken=taken))
+    for what, given in foreign().items():
+        st.warning(t(f"frame.foreign_{what}", given=verbatim(given), own=verbatim(provenance()[what])))
     if missing():
         st.warning(t("frame.missing_upload"))
-    who, saw, says = st.columns([2.4, 0.9, 2.6], gap="medium")
+    who, saw, says = st.columns([3.1, 0.9, 2], gap="medium")
     with who:
-        st.title(title, anchor=False)
+        st.title(name, anchor=False)
         _verdict()
+        toolbar()
     with saw:
-        alt = t("frame.saw_alt", picture=_title())
+        alt = t("frame.saw_alt", picture=title())
         st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
     with says:
         answer()
@@ -95,13 +105,6 @@ def verbatim(text: str) -> str:
     """Return somebody else's words as Markdown that does nothing but show them: a link must not bring in pictures."""
     words = " ".join(text.split()).replace("`", "'")
     return f"`{words[:80]}`"
-
-
-def _title() -> str:
-    name = selection().image
-    if name in uploads():
-        return uploads()[name].name
-    return samples().get(name, next(iter(samples().values()))).title(selection().language)
 
 
 def _pictures() -> None:
@@ -171,14 +174,14 @@ def _verdict() -> None:
     if sample is None:
         return
     if not sample.classes:
-        st.info(t("frame.verdict_pattern"))
+        st.markdown(f":material/info: {t('frame.verdict_pattern')}")
         return
     said = classification(session(), view(), selection().head)
     order = said.probabilities.argsort()[::-1].tolist()
     rank, best = min((order.index(index) + 1, index) for index in sample.classes)
     key = "first" if rank == 1 else "top" if rank <= len(said.classes) else "missed"
-    show = {"first": st.success, "top": st.info, "missed": st.warning}[key]
-    show(t(f"frame.verdict_{key}", name=class_name(best), rank=rank))
+    icon = {"first": "check_circle", "top": "info", "missed": "error"}[key]
+    st.markdown(f":material/{icon}: {t(f'frame.verdict_{key}', name=class_name(best), rank=rank)}")
 
 
 def _network() -> None:

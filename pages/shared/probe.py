@@ -13,7 +13,8 @@ _HTML = """<output aria-live="polite"></output><div class="panes"></div>"""
 
 _CSS = """
 .panes { display: flex; flex-wrap: wrap; gap: 12px; }
-figure { flex: 1 1 200px; margin: 0; max-width: 448px; }
+figure { flex: 1 1 170px; margin: 0; max-width: 448px; }
+@media (max-width: 640px) { figure { flex-basis: 100%; } }
 figcaption { font-size: 0.8rem; opacity: 0.75; margin-top: 4px; }
 .scale { display: flex; align-items: center; gap: 6px; margin-top: 6px; font-size: 0.8rem; line-height: 1;
   font-variant-numeric: tabular-nums; }

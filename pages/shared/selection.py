@@ -23,6 +23,8 @@ SIZES, STRIDES = range(16, 97, 4), (8, 16, 32)
 PERIODS, ORIENTATIONS = (3.0, 32.0), range(0, 166, 15)
 # What maximization drives, and which of its settings can be tuned, with the ends of their sliders and their steps.
 GOALS = ("cell", "map", "class")
+# What of two pictures is compared.
+COMPARED = ("map", "projection", "class", "layer")
 TUNED: dict[str, tuple[float, float, float]] = {
     "steps": (32, 512, 32),
     "learning_rate": (0.01, 0.5, 0.01),
@@ -40,7 +42,7 @@ _DIGEST = re.compile(r"sha256-[0-9a-f]{64}")
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is looked at. None means: chosen by the picture (its strongest channel, strongest cell, most probable
-    class)."""
+    class). ``pinned`` is a second picture, its crop and offset, and ``compared`` what of the two is compared."""
 
     image: str
     crop: str = "centre"
@@ -72,6 +74,9 @@ class Selection:
     four: bool = False
     tuning: tuple[tuple[str, float], ...] = ()
     seed: int = 0
+    pinned: tuple[str, str, float] | None = None
+    compared: str = "map"
+    present: bool = False
     language: str = "en"
 
     def to_query(self) -> dict[str, str]:
@@ -107,6 +112,9 @@ class Selection:
             "four": str(int(self.four)),
             "tuning": ",".join(f"{name}:{value:.12g}" for name, value in self.tuning) or "none",
             "seed": str(self.seed),
+            "pinned": "none" if self.pinned is None else "{},{},{:.12g}".format(*self.pinned),
+            "compared": self.compared,
+            "present": str(int(self.present)),
             "lang": self.language,
         }
 
@@ -150,8 +158,12 @@ def from_query(
     """
     layer = _choice(query.get("layer"), tuple(limits.shapes), default.layer)
     channels, height, width = limits.shapes[layer]
+
+    def known(image: str) -> bool:
+        return image in limits.samples or _DIGEST.fullmatch(image) is not None
+
     readers: dict[str, tuple[str, Callable[[str], object]]] = {
-        "image": ("image", lambda t: t if t in limits.samples or _DIGEST.fullmatch(t) else default.image),
+        "image": ("image", lambda t: t if known(t) else default.image),
         "crop": ("crop", lambda t: _choice(t, CROP_MODES, default.crop)),
         "offset": ("offset", lambda t: _fraction(t, default.offset)),
         "layer": ("layer", lambda t: layer),
@@ -181,6 +193,9 @@ def from_query(
         "four": ("four", lambda t: _choice(t, ("0", "1"), "0") == "1"),
         "tuning": ("tuning", _tuning),
         "seed": ("seed", lambda t: _index(t, 2**31) or 0),
+        "pinned": ("pinned", lambda t: _pinned(t, known)),
+        "compared": ("compared", lambda t: _choice(t, COMPARED, default.compared)),
+        "present": ("present", lambda t: _choice(t, ("0", "1"), "0") == "1"),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
     }
     chosen = {f.name: getattr(default, f.name) for f in fields(Selection)}
@@ -230,6 +245,13 @@ def _index(text: str, count: int) -> int | None:
 def _cell(text: str, height: int, width: int) -> tuple[int, int] | None:
     match = re.fullmatch(r"([0-9]{1,6}), ?([0-9]{1,6})", text)
     return (min(int(match[1]), height - 1), min(int(match[2]), width - 1)) if match else None
+
+
+def _pinned(text: str, known: Callable[[str], bool]) -> tuple[str, str, float] | None:
+    """Return a picture that is known, with its crop and offset; None for ``none`` and for anything else."""
+    image, _, cut = text.partition(",")
+    crop, _, offset = cut.partition(",")
+    return (image, _choice(crop, CROP_MODES, "centre"), _fraction(offset, 0.5)) if known(image) else None
 
 
 def _tuning(text: str) -> tuple[tuple[str, float], ...]:

@@ -10,7 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.shared import results, texts
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
 from pages.shared.selection import Correction, Limits, Selection, consistent, from_query
-from zfnet import InvalidImageError, crop
+from zfnet import InvalidImageError, __version__, crop
 from zfnet.geometry import LAYERS, shapes
 
 # Decoded, a picture of 4:3 takes up to 7 MB: a visitor holds at most some 60 MB.
@@ -51,7 +51,24 @@ def _read_address() -> None:
         heads=info.heads,
         samples=tuple(samples()),
     )
-    st.session_state.selection, st.session_state.corrections = from_query(st.query_params.to_dict(), limits, default)
+    given = st.query_params.to_dict()
+    st.session_state.selection, st.session_state.corrections = from_query(given, limits, default)
+    st.session_state.foreign = {key: given[key] for key, own in provenance().items() if given.get(key, own) != own}
+
+
+def provenance() -> dict[str, str]:
+    """Return what a link says about where it was made: this version, and the loaded checkpoint."""
+    return {"version": __version__, "checkpoint": results.session().info.checkpoint_id}
+
+
+def address() -> dict[str, str]:
+    """Return the parameters of a link to what is seen now: the whole selection, and where it was made."""
+    return selection().to_query() | provenance()
+
+
+def foreign() -> dict[str, str]:
+    """Return the version and the checkpoint that the opened link was made with, as far as they are not these."""
+    return st.session_state.foreign  # type: ignore[no-any-return]
 
 
 def corrections() -> tuple[Correction, ...]:
@@ -69,6 +86,7 @@ def select(**changes: Any) -> None:
         changes = {"position": None} | changes
     st.session_state.selection = consistent(replace(now, **changes))
     st.session_state.corrections = ()
+    st.session_state.foreign = {}
     st.session_state.upload_errors = []
 
 
@@ -104,24 +122,57 @@ def receive(files: list[tuple[str, bytes]]) -> None:
     st.session_state.upload_errors = errors
 
 
-def missing() -> bool:
-    """Return whether the selected picture is an upload that this visit has not sent: a link unlocks nothing."""
-    return selection().image not in samples() and selection().image not in uploads()
+def missing(image: str | None = None) -> bool:
+    """Return whether a picture, by default the selected one, is an upload that this visit has not sent: a link unlocks
+    nothing."""
+    name = image or selection().image
+    return name not in samples() and name not in uploads()
 
 
-def picture() -> Image.Image:
-    """Return the selected picture in full, or the first sample where it is missing."""
-    name = selection().image
+def picture(image: str | None = None) -> Image.Image:
+    """Return a picture, by default the selected one, in full, or the first sample where it is missing."""
+    name = image or selection().image
     if name in uploads():
         return uploads()[name].picture
     return sample_picture(name if name in samples() else next(iter(samples())))
 
 
+def title(image: str | None = None) -> str:
+    """Return what a picture, by default the selected one, is called."""
+    name = image or selection().image
+    if name in uploads():
+        return uploads()[name].name
+    return samples().get(name, next(iter(samples().values()))).title(selection().language)
+
+
 def view() -> Image.Image:
     """Return the 224×224 picture that the network sees."""
     now = selection()
-    key = (now.image, missing(), now.crop, now.offset)
+    return _cut("view", now.image, now.crop, now.offset)
+
+
+def second() -> tuple[str, str, float]:
+    """Return the pinned picture with its crop and offset; where none is pinned, the sample after the selected one."""
+    now, names = selection(), list(samples())
+    after = names[(names.index(now.image) + 1) % len(names)] if now.image in names else names[0]
+    return now.pinned or (after, "centre", 0.5)
+
+
+def second_view() -> Image.Image:
+    """Return the 224×224 part of the second picture."""
+    return _cut("second_view", *second())
+
+
+def swap(channel: int, class_index: int) -> None:
+    """Let the two pictures change places, with what is looked at staying the same."""
+    now, (image, mode, offset) = selection(), second()
+    fixed = {"channel": channel, "class_index": class_index}
+    select(image=image, crop=mode, offset=offset, pinned=(now.image, now.crop, now.offset), **fixed)
+
+
+def _cut(place: str, image: str, mode: str, offset: float) -> Image.Image:
+    key = (image, missing(image), mode, offset)
     # Asked for many times in a run; cutting it out takes milliseconds.
-    if st.session_state.get("view", (None,))[0] != key:
-        st.session_state.view = (key, crop(picture(), now.crop, offset=now.offset))
-    return st.session_state.view[1]  # type: ignore[no-any-return]
+    if st.session_state.get(place, (None,))[0] != key:
+        st.session_state[place] = (key, crop(picture(image), mode, offset=offset))
+    return st.session_state[place][1]  # type: ignore[no-any-return]

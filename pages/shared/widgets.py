@@ -166,12 +166,17 @@ def answer() -> None:
 
 def shares(named: Sequence[tuple[str, float]]) -> None:
     """Show names with their shares of one as bars."""
-    rows = "".join(
+    tallies([(name, share, f"{share:.1%}") for name, share in named])
+
+
+def tallies(rows: Sequence[tuple[str, float, str]]) -> None:
+    """Show names with bars, each as long as a share of one, and with what is told at their ends."""
+    items = "".join(
         f"<li><span class='bar' style='width: {share:.1%}'></span>"
-        f"<span>{html.escape(name)}</span><span>{share:.1%}</span></li>"
-        for name, share in named
+        f"<span>{html.escape(name)}</span><span>{html.escape(told)}</span></li>"
+        for name, share, told in rows
     )
-    st.html(f"<ol class='answer'>{rows}</ol>")
+    st.html(f"<ol class='answer'>{items}</ol>")
 
 
 def reading(page: str) -> None:
