@@ -45,16 +45,17 @@ def controls() -> None:
         )
 
 
-def pair(found: comparison.Pair, bar: str, caption: str, alt: str) -> None:
-    """Show two pictures with their largest values, and the scale that they share."""
-    for place, png, peak, of in zip(st.columns(2, gap="medium"), found.pngs, found.peaks, titles, strict=True):
+def pair(found: comparison.Pair, about: str, alts: list[str], scale: tuple[str, str]) -> None:
+    """Show two pictures with their largest values, and the scale that they share: its colours and its words."""
+    for number, place in enumerate(st.columns(2, gap="medium")):
         with place:
-            st.markdown(f"**{of}**")
-            if png:
-                picture(png, t(alt, name=name, title=of), t("compare.peak", value=results.rounded(peak)))
+            st.markdown(f"**{titles[number]}**")
+            if found.pngs[number]:
+                peak = t("compare.peak", value=results.rounded(found.peaks[number]))
+                picture(found.pngs[number], alts[number], peak)
             else:
-                st.info(t("compare.silent", unit=name))
-    picture(results.colour_bar(bar), t("compare.bar_alt"), t(caption, end=f"{found.end:.3g}"))
+                st.info(t("compare.silent", unit=about))
+    picture(results.colour_bar(scale[0]), t("compare.bar_alt"), scale[1])
 
 
 def layer() -> None:
@@ -106,18 +107,21 @@ st.markdown(t("compare.what"))
 controls()
 if now.compared == "class":
     choose_class(t("gradcam.top_five"))
-    asked = Asked(head=now.head, centred=now.centred)
-    found = comparison.classes(backend, views, shown, asked=asked, paint=Paint(now.colormap, contour=0.5))
-    name = class_name(shown)
-    pair(found, now.colormap, "compare.bar_class", "compare.class_alt")
+    asked, about = Asked(head=now.head, centred=now.centred), class_name(shown)
+    both = comparison.classes(backend, views, shown, asked=asked, paint=Paint(now.colormap, contour=0.5))
+    alts = [t("compare.class_alt", name=about, title=of) for of in titles]
+    pair(both, about, alts, (now.colormap, t("compare.bar_class", end=f"{both.end:.3g}")))
 elif chosen.layer not in SPATIAL:
     st.info(t("deconvnet.no_map", layer=chosen.layer))
 elif now.compared == "layer":
     layer()
 elif now.compared == "projection":
-    pair(comparison.projected(backend, views, chosen), "grey", "compare.bar_projection", "compare.projection_alt")
+    both = comparison.projected(backend, views, chosen)
+    alts = [t("compare.projection_alt", name=name, title=of) for of in titles]
+    pair(both, name, alts, ("grey", t("compare.bar_projection", end=f"{both.end:.3g}")))
 else:
-    pair(comparison.maps(backend, views, chosen, now.colormap), now.colormap, "compare.bar_map", "compare.map_alt")
-name = f"{chosen.layer}:{chosen.channel}"
+    both = comparison.maps(backend, views, chosen, now.colormap)
+    alts = [t("compare.map_alt", name=name, title=of) for of in titles]
+    pair(both, name, alts, (now.colormap, t("compare.bar_map", end=f"{both.end:.3g}")))
 numbers()
 reading("compare")

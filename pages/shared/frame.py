@@ -31,6 +31,7 @@ from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
 
 _STRIP_COLUMNS, _STRIP_TILE = 5, 45
+_ICONS = {"first": ":material/check_circle:", "top": ":material/info:", "missed": ":material/error:"}
 # Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
@@ -174,14 +175,13 @@ def _verdict() -> None:
     if sample is None:
         return
     if not sample.classes:
-        st.markdown(f":material/info: {t('frame.verdict_pattern')}")
+        st.markdown(f"{_ICONS['top']} {t('frame.verdict_pattern')}")
         return
     said = classification(session(), view(), selection().head)
     order = said.probabilities.argsort()[::-1].tolist()
     rank, best = min((order.index(index) + 1, index) for index in sample.classes)
     key = "first" if rank == 1 else "top" if rank <= len(said.classes) else "missed"
-    icon = {"first": "check_circle", "top": "info", "missed": "error"}[key]
-    st.markdown(f":material/{icon}: {t(f'frame.verdict_{key}', name=class_name(best), rank=rank)}")
+    st.markdown(f"{_ICONS[key]} {t(f'frame.verdict_{key}', name=class_name(best), rank=rank)}")
 
 
 def _network() -> None:
