@@ -7,7 +7,7 @@ from pages.shared.evidence import Asked, Paint
 from pages.shared.results import Look
 from pages.shared.state import selection, t, view
 from pages.shared.unit_map import unit_map
-from pages.shared.unit_parts import driven_by, excited_by, feeds, neighbours
+from pages.shared.unit_parts import driven_by, excited_by, feeds, neighbours, place
 from pages.shared.widgets import class_name, picture, reading, unit
 from zfnet import Unit
 from zfnet.geometry import SPATIAL
@@ -63,7 +63,9 @@ def wants() -> None:
 
 
 st.markdown(t("unit.what"))
-neighbours(chosen)
+with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    neighbours(chosen)
+    place(chosen)
 shown, cause, wanted = st.columns([2, 1.7, 0.9] if chosen.layer in SPATIAL else [2, 0.1, 1], gap="medium")
 with shown:
     on_the_picture()

@@ -4,31 +4,32 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import frame, state
+from pages.shared import frame, presenter, state
 from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
 state.follow_history()
 st.set_page_config(page_icon=ICON, layout="wide")
-page = st.navigation(
-    [
-        st.Page("../overview.py", title=t("overview.title"), default=True),
-        st.Page("../unit.py", title=t("unit.title"), url_path="unit"),
-        st.Page("../feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
-        st.Page("../deconvnet.py", title=t("deconvnet.title"), url_path="deconvnet"),
-        st.Page("../gradcam.py", title=t("gradcam.title"), url_path="gradcam"),
-        st.Page("../occlusion.py", title=t("occlusion.title"), url_path="occlusion"),
-        st.Page("../maximization.py", title=t("maximization.title"), url_path="maximization"),
-        st.Page("../compare.py", title=t("compare.title"), url_path="compare"),
-        st.Page("../architecture.py", title=t("architecture.title"), url_path="architecture"),
-        st.Page("../stride.py", title=t("stride.title"), url_path="stride"),
-    ],
-    position="top",
-)
+pages = [
+    st.Page("../overview.py", title=t("overview.title"), default=True),
+    st.Page("../unit.py", title=t("unit.title"), url_path="unit"),
+    st.Page("../feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
+    st.Page("../deconvnet.py", title=t("deconvnet.title"), url_path="deconvnet"),
+    st.Page("../gradcam.py", title=t("gradcam.title"), url_path="gradcam"),
+    st.Page("../occlusion.py", title=t("occlusion.title"), url_path="occlusion"),
+    st.Page("../maximization.py", title=t("maximization.title"), url_path="maximization"),
+    st.Page("../compare.py", title=t("compare.title"), url_path="compare"),
+    st.Page("../architecture.py", title=t("architecture.title"), url_path="architecture"),
+    st.Page("../stride.py", title=t("stride.title"), url_path="stride"),
+]
+page = st.navigation(pages, position="top")
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
 frame.sidebar()
 st.query_params.from_dict(state.address())
-frame.header(page.title)
-page.run()
+if state.selection().present:
+    presenter.show(page, {one.url_path: one for one in pages})
+else:
+    frame.header(page.title)
+    page.run()

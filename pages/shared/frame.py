@@ -31,7 +31,7 @@ from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
 
 _STRIP_COLUMNS, _STRIP_TILE = 5, 45
-_ICONS = {"first": ":material/check_circle:", "top": ":material/info:", "missed": ":material/error:"}
+_KNOWN = ":material/info:"
 # Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
@@ -175,13 +175,14 @@ def _verdict() -> None:
     if sample is None:
         return
     if not sample.classes:
-        st.markdown(f"{_ICONS['top']} {t('frame.verdict_pattern')}")
+        st.markdown(f"{_KNOWN} {t('frame.verdict_pattern')}")
         return
     said = classification(session(), view(), selection().head)
     order = said.probabilities.argsort()[::-1].tolist()
     rank, best = min((order.index(index) + 1, index) for index in sample.classes)
     key = "first" if rank == 1 else "top" if rank <= len(said.classes) else "missed"
-    st.markdown(f"{_ICONS[key]} {t(f'frame.verdict_{key}', name=class_name(best), rank=rank)}")
+    icon = {"first": ":material/check_circle:", "top": _KNOWN, "missed": ":material/error:"}[key]
+    st.markdown(f"{icon} {t(f'frame.verdict_{key}', name=class_name(best), rank=rank)}")
 
 
 def _network() -> None:

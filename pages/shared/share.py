@@ -55,10 +55,8 @@ def toolbar() -> None:
     """Show the way to everything about the unit, and what can be done with the page as it is."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.page_link("../unit.py", label=t("share.to_unit", unit=unit()), icon=":material/hub:")
-        words = {key: t(f"share.{key}") for key in ("copied", "failed")}
-        _component(
-            key="copy_link", data={"label": t("share.copy"), "query": urlencode(address())} | words, width="content"
-        )
+        words = {"label": t("share.copy"), "copied": t("share.copied"), "failed": t("share.failed")}
+        _component(key="copy_link", data=words | {"query": urlencode(address())}, width="content")
         with st.popover(
             t("share.qr"), icon=":material/qr_code_2:", on_change="rerun", key="qr", type="tertiary"
         ) as code:

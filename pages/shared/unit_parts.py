@@ -51,19 +51,25 @@ def neighbours(chosen: Unit) -> None:
     at, layer = order.index(chosen.channel), LAYERS.index(chosen.layer)
     before, after = (f"{chosen.layer}:{order[(at + step) % len(order)]}" for step in (-1, 1))
     name = f"{chosen.layer}:{chosen.channel}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        title = name if chosen.layer != "fc8" else f"{name} · {class_name(chosen.channel)}"
-        st.subheader(title, anchor=False, width="content")
-        _step(before, "Left", channel=order[at - 1])
-        _step(after, "Right", channel=order[(at + 1) % len(order)])
-        if layer:
-            _step(LAYERS[layer - 1], "Down", layer=LAYERS[layer - 1])
-        if layer + 1 < len(LAYERS):
-            _step(LAYERS[layer + 1], "Up", layer=LAYERS[layer + 1])
-        st.caption(t("unit.place", place=at + 1, count=len(order), order=t(f"feature_maps.order_{selection().order}")))
+    title = name if chosen.layer != "fc8" else f"{name} · {class_name(chosen.channel)}"
+    st.subheader(title, anchor=False, width="content")
+    step(before, "Left", channel=order[at - 1])
+    step(after, "Right", channel=order[(at + 1) % len(order)])
+    if layer:
+        step(LAYERS[layer - 1], "Down", layer=LAYERS[layer - 1])
+    if layer + 1 < len(LAYERS):
+        step(LAYERS[layer + 1], "Up", layer=LAYERS[layer + 1])
 
 
-def _step(label: str, shortcut: str, **to: object) -> None:
+def place(chosen: Unit) -> None:
+    """Say where in the order of the mosaic a unit stands."""
+    order = results.ranking(results.session(), view(), chosen.layer, selection().order).channels
+    told = {"place": order.index(chosen.channel) + 1, "count": len(order)}
+    st.caption(t("unit.place", **told, order=t(f"feature_maps.order_{selection().order}")))
+
+
+def step(label: str, shortcut: str, **to: object) -> None:
+    """Show a button, which a key presses as well, that changes the selection."""
     st.button(label, key=f"step_{shortcut}", shortcut=shortcut, on_click=select, kwargs=to)
 
 
