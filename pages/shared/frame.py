@@ -12,7 +12,10 @@ from pages.shared.state import (
     corrections,
     missing,
     picture,
+    picture_title,
     receive,
+    restorable,
+    restore_selection,
     select,
     selection,
     t,
@@ -85,7 +88,7 @@ def header(title: str) -> None:
         st.title(title, anchor=False)
         _verdict()
     with saw:
-        alt = t("frame.saw_alt", picture=_title())
+        alt = t("frame.saw_alt", picture=picture_title())
         st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
     with says:
         answer()
@@ -95,13 +98,6 @@ def verbatim(text: str) -> str:
     """Return somebody else's words as Markdown that does nothing but show them: a link must not bring in pictures."""
     words = " ".join(text.split()).replace("`", "'")
     return f"`{words[:80]}`"
-
-
-def _title() -> str:
-    name = selection().image
-    if name in uploads():
-        return uploads()[name].name
-    return samples().get(name, next(iter(samples().values()))).title(selection().language)
 
 
 def _pictures() -> None:
@@ -146,6 +142,9 @@ def _upload() -> None:
     for name, error in upload_errors():
         reason = t(f"image_errors.{error.reason}", **error.values) if error.reason in REASONS else str(error)
         st.error(f"{verbatim(name)}: {reason} {t('frame.kept') if st.session_state.picture_kept else ''}")
+    if restorable():
+        st.info(t("export.restorable"))
+        st.button(t("export.restore"), key="restore", on_click=restore_selection)
 
 
 def _unit() -> None:

@@ -1,5 +1,6 @@
 """What a visitor has in hand: the selection, the uploads, and the view that the network sees."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import results, texts
+from pages.shared.export import restore
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
 from pages.shared.selection import Correction, Limits, Selection, consistent, from_query
 from zfnet import InvalidImageError, crop
@@ -39,10 +41,16 @@ def follow_history() -> None:
 def _begin() -> None:
     st.session_state.uploads = {}
     st.session_state.upload_errors = []
+    st.session_state.restorable = None
     _read_address()
 
 
 def _read_address() -> None:
+    st.session_state.selection, st.session_state.corrections = _asked(st.query_params.to_dict())
+
+
+def _asked(query: Mapping[str, str]) -> tuple[Selection, tuple[Correction, ...]]:
+    """Return the selection that parameters ask for, and what they asked for and cannot have."""
     default = Selection(image=next(iter(samples())), language=browser_language())
     info = results.session().info
     limits = Limits(
@@ -51,7 +59,7 @@ def _read_address() -> None:
         heads=info.heads,
         samples=tuple(samples()),
     )
-    st.session_state.selection, st.session_state.corrections = from_query(st.query_params.to_dict(), limits, default)
+    return from_query(query, limits, default)
 
 
 def corrections() -> tuple[Correction, ...]:
@@ -70,6 +78,7 @@ def select(**changes: Any) -> None:
     st.session_state.selection = consistent(replace(now, **changes))
     st.session_state.corrections = ()
     st.session_state.upload_errors = []
+    st.session_state.restorable = None
 
 
 def t(key: str, **values: object) -> str:
@@ -89,7 +98,7 @@ def upload_errors() -> list[tuple[str, InvalidImageError]]:
 
 def receive(files: list[tuple[str, bytes]]) -> None:
     """Take uploaded files. The last good one is selected; if none is good, the picture stays as it was."""
-    errors = []
+    errors, restorable = [], None
     for name, data in files:
         try:
             upload = read_upload(name, data)
@@ -101,12 +110,34 @@ def receive(files: list[tuple[str, bytes]]) -> None:
         if len(uploads()) > MAX_UPLOADS:
             del uploads()[next(iter(uploads()))]
         select(image=upload.id, crop="centre")
+        restorable = restore(data)
     st.session_state.upload_errors = errors
+    st.session_state.restorable = restorable
+
+
+def restorable() -> bool:
+    """Return whether the picture that was just uploaded was saved here and carries a selection."""
+    return st.session_state.restorable is not None
+
+
+def restore_selection() -> None:
+    """Select what the uploaded picture shows, as a link would, in the language that is spoken now."""
+    query = dict(st.session_state.restorable) | {"lang": selection().language}
+    st.session_state.selection, st.session_state.corrections = _asked(query)
+    st.session_state.restorable = None
 
 
 def missing() -> bool:
     """Return whether the selected picture is an upload that this visit has not sent: a link unlocks nothing."""
     return selection().image not in samples() and selection().image not in uploads()
+
+
+def picture_title() -> str:
+    """Return what the selected picture is called: an upload by its file's name."""
+    name = selection().image
+    if name in uploads():
+        return uploads()[name].name
+    return samples().get(name, next(iter(samples().values()))).title(selection().language)
 
 
 def picture() -> Image.Image:
