@@ -196,7 +196,7 @@ def test_a_report_says_all_that_the_page_said(exhibit: Exhibit, language: str) -
     read = Reader(report([Page(about, (exhibit,)), Page(about, (exhibit, exhibit))], about))
     assert read.all("html") == [{"lang": language}]
     assert [image["alt"] for image in read.all("img")] == [exhibit.alt] * 3
-    assert len(read.all("details")) == 3
+    assert len(read.all("details")) == 3 + 2
     said = ("고양이", about.checkpoint, about.link, about.version, "The map of conv5:17.", RECIPE.python, RECIPE.shell)
     assert [words for words in said if words not in read.words] == []
     assert exhibit.scale is not None

@@ -1,4 +1,4 @@
-"""Pages as one HTML file that needs nothing else: no network, no scripts, no other file."""
+"""Pages as one HTML file that needs nothing else: no network, no script, no other file."""
 
 import re
 from base64 import b64encode
@@ -23,7 +23,7 @@ body { max-width: 46rem; margin: 0 auto; padding: 1rem; color: var(--ink); backg
 h1 { line-height: 1.25; } h2 { margin: 3rem 0 0.5rem; padding-top: 1rem; border-top: 2px solid var(--line); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; margin: 0; color: var(--pale);
   font-size: 0.875rem; }
-dd { margin: 0; } dd code { word-break: break-all; }
+dd { margin: 0; } details { font-size: 0.875rem; } details > code { word-break: break-all; }
 figure { margin: 2rem 0; } img { display: block; max-width: 100%; border: 1px solid var(--line); border-radius: 4px; }
 figcaption { margin-top: 0.75rem; } p { margin: 0.5rem 0; } small { color: var(--pale); font-size: 0.875rem; }
 pre { padding: 0.75rem; background: var(--panel); border-radius: 4px; white-space: pre-wrap; }
@@ -72,15 +72,17 @@ def report(pages: Sequence[Page], about: About, answers: Sequence[Answer] = ()) 
 def _section(page: Page) -> str:
     about = page.about
     facts = {
-        text("export.picture_label", about.language): escape(about.picture_title),
-        text("export.checkpoint_label", about.language): escape(about.checkpoint),
-        text("export.version_label", about.language): escape(about.version),
-        text("export.selection_label", about.language): f"<code>{escape(about.link)}</code>",
+        text("export.picture_label", about.language): about.picture_title,
+        text("export.checkpoint_label", about.language): about.checkpoint,
+        text("export.version_label", about.language): about.version,
     }
-    told = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts.items())
+    told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     figures = "".join(_figure(exhibit, about) for exhibit in page.exhibits)
-    heading = f"<h2>{escape(about.title)}</h2>"
-    return f"<section lang='{escape(about.language)}'>\n{heading}\n<dl>{told}</dl>\n{figures}</section>\n"
+    selection = _folded(text("export.selection_label", about.language), f"<code>{escape(about.link)}</code>")
+    return (
+        f"<section lang='{escape(about.language)}'>\n<h2>{escape(about.title)}</h2>\n<dl>{told}</dl>\n{selection}\n"
+        f"{figures}</section>\n"
+    )
 
 
 def _figure(exhibit: Exhibit, about: About) -> str:
@@ -95,8 +97,12 @@ def _figure(exhibit: Exhibit, about: About) -> str:
     )
     return (
         f"<figure><img src='{source}' alt='{escape(exhibit.alt)}'>\n<figcaption>{''.join(words)}</figcaption>\n"
-        f"<details><summary>{escape(text('export.recipe', about.language))}</summary>{recipe}</details></figure>\n"
+        f"{_folded(text('export.recipe', about.language), recipe)}</figure>\n"
     )
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
 def _answers(answers: Sequence[Answer], about: About) -> str:
