@@ -7,7 +7,7 @@ from pages.shared.clickable import clickable
 from pages.shared.evidence import Asked, Paint
 from pages.shared.pictures import samples
 from pages.shared.selection import COMPARED
-from pages.shared.state import second, second_view, select, selection, swap, t, title, uploads, view
+from pages.shared.state import picture_title, second, second_view, select, selection, swap, t, uploads, view
 from pages.shared.widgets import choose, choose_class, class_index, class_name, controlled, picture, reading, unit
 from zfnet.geometry import SPATIAL, shapes
 
@@ -15,7 +15,7 @@ _COLUMNS = 4
 
 backend, chosen, now = results.session(), unit(), selection()
 views, shown = (view(), second_view()), class_index()
-titles = (title(), title(second()[0]))
+titles = (picture_title(), picture_title(second()[0]))
 name = f"{chosen.layer}:{chosen.channel}"
 
 
@@ -29,7 +29,7 @@ def controls() -> None:
             value=second()[0] if second()[0] in (*uploads(), *samples()) else next(iter(samples())),
             change=lambda image: select(pinned=(image, "centre", 0.5)),
             options=[*uploads(), *samples()],
-            format_func=title,
+            format_func=picture_title,
             width=260,
         )
         st.button(

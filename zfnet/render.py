@@ -11,10 +11,11 @@ from functools import cache
 from typing import Protocol
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow
+from zfnet.lettering import font
 
 # Anchors, dark to light and evenly spaced, of viridis and inferno by Smith, van der Walt and Firing (CC0), of a plain
 # grey scale, of a blue-white-red scale with equal lightness on both sides of its neutral middle, and of a
@@ -309,11 +310,9 @@ def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = 
         draw.rounded_rectangle((left, tall // 2 - half, left + block, tall // 2 + half), radius=3, fill=fill)
         if text:
             channels, rows_, columns = row.output
-            # The font has no multiplication sign.
-            said = f"{rows_}x{columns}x{channels}" if row.kind != "fully connected" else f"{channels}"
-            for line, up, large in ((row.name, 2.2, text), (said, 0.9, 0.75 * text)):
-                font = ImageFont.load_default(large)
-                draw.text((left + block / 2, height - up * text), line, fill="#333333", font=font, anchor="mm")
+            said = f"{rows_}×{columns}×{channels}" if row.kind != "fully connected" else f"{channels}"
+            for line, up, large in ((row.name, 2.2, text), (said, 0.9, round(0.66 * text))):
+                draw.text((left + block / 2, height - up * text), line, fill="#333333", font=font(large), anchor="mm")
         left += block + gap
     return np.asarray(picture)
 

@@ -5,15 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zfnet.plate import Scale
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What the colours of a picture stand for: a colour map of ``render``, its two ends, and what is measured."""
-
-    colormap: str
-    low: float
-    high: float
-    words: str
+__all__ = ["Exhibit", "Recipe", "Scale"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from pages.shared.state import (
     foreign,
     missing,
     picture,
+    picture_title,
     provenance,
     receive,
+    restorable,
+    restore_selection,
     select,
     selection,
     t,
-    title,
     upload_errors,
     uploads,
     view,
@@ -96,7 +98,7 @@ def header(name: str) -> None:
         _verdict()
         toolbar()
     with saw:
-        alt = t("frame.saw_alt", picture=title())
+        alt = t("frame.saw_alt", picture=picture_title())
         st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
     with says:
         answer()
@@ -150,6 +152,9 @@ def _upload() -> None:
     for name, error in upload_errors():
         reason = t(f"image_errors.{error.reason}", **error.values) if error.reason in REASONS else str(error)
         st.error(f"{verbatim(name)}: {reason} {t('frame.kept') if st.session_state.picture_kept else ''}")
+    if restorable():
+        st.info(t("export.restorable"))
+        st.button(t("export.restore"), key="restore", on_click=restore_selection)
 
 
 def _unit() -> None:

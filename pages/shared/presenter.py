@@ -11,7 +11,7 @@ from pages.shared.clickable import data_url
 from pages.shared.evidence import Asked, Paint
 from pages.shared.places import strongest
 from pages.shared.results import Look
-from pages.shared.state import select, selection, t, title, view
+from pages.shared.state import picture_title, select, selection, t, view
 from pages.shared.unit_parts import neighbours, step
 from pages.shared.widgets import class_index, class_name, unit
 from zfnet import Unit
@@ -94,7 +94,7 @@ def _halves(lens: str) -> tuple[Half, Half]:
 
 def _whole() -> Half:
     said = results.classification(results.session(), view(), selection().head).classes[0]
-    words = t("presenter.picture", title=title(), name=class_name(said.index), share=said.probability)
+    words = t("presenter.picture", title=picture_title(), name=class_name(said.index), share=said.probability)
     return results.plain(view()), words, True
 
 

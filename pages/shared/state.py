@@ -1,5 +1,6 @@
 """What a visitor has in hand: the selection, the uploads, and the view that the network sees."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import results, texts
+from pages.shared.export import restore
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
 from pages.shared.selection import Correction, Limits, Selection, consistent, from_query
 from zfnet import InvalidImageError, __version__, crop
@@ -39,10 +41,16 @@ def follow_history() -> None:
 def _begin() -> None:
     st.session_state.uploads = {}
     st.session_state.upload_errors = []
+    st.session_state.restorable = None
     _read_address()
 
 
 def _read_address() -> None:
+    _follow(st.query_params.to_dict())
+
+
+def _follow(query: Mapping[str, str]) -> None:
+    """Select what parameters ask for, and keep what they asked for and cannot have."""
     default = Selection(image=next(iter(samples())), language=browser_language())
     info = results.session().info
     limits = Limits(
@@ -51,9 +59,8 @@ def _read_address() -> None:
         heads=info.heads,
         samples=tuple(samples()),
     )
-    given = st.query_params.to_dict()
-    st.session_state.selection, st.session_state.corrections = from_query(given, limits, default)
-    st.session_state.foreign = {key: given[key] for key, own in provenance().items() if given.get(key, own) != own}
+    st.session_state.selection, st.session_state.corrections = from_query(query, limits, default)
+    st.session_state.foreign = {key: query[key] for key, own in provenance().items() if query.get(key, own) != own}
 
 
 def provenance() -> dict[str, str]:
@@ -88,6 +95,7 @@ def select(**changes: Any) -> None:
     st.session_state.corrections = ()
     st.session_state.foreign = {}
     st.session_state.upload_errors = []
+    st.session_state.restorable = None
 
 
 def t(key: str, **values: object) -> str:
@@ -107,7 +115,7 @@ def upload_errors() -> list[tuple[str, InvalidImageError]]:
 
 def receive(files: list[tuple[str, bytes]]) -> None:
     """Take uploaded files. The last good one is selected; if none is good, the picture stays as it was."""
-    errors = []
+    errors, restorable = [], None
     for name, data in files:
         try:
             upload = read_upload(name, data)
@@ -119,7 +127,21 @@ def receive(files: list[tuple[str, bytes]]) -> None:
         if len(uploads()) > MAX_UPLOADS:
             del uploads()[next(iter(uploads()))]
         select(image=upload.id, crop="centre")
+        restorable = restore(data)
     st.session_state.upload_errors = errors
+    st.session_state.restorable = restorable
+
+
+def restorable() -> bool:
+    """Return whether the picture that was just uploaded was saved here and carries a selection."""
+    return st.session_state.restorable is not None
+
+
+def restore_selection() -> None:
+    """Select what the uploaded picture shows, as a link would, in the language that is spoken now."""
+    query = dict(st.session_state.restorable) | {"lang": selection().language}
+    _follow(query)
+    st.session_state.restorable = None
 
 
 def missing(image: str | None = None) -> bool:
@@ -137,7 +159,7 @@ def picture(image: str | None = None) -> Image.Image:
     return sample_picture(name if name in samples() else next(iter(samples())))
 
 
-def title(image: str | None = None) -> str:
+def picture_title(image: str | None = None) -> str:
     """Return what a picture, by default the selected one, is called."""
     name = image or selection().image
     if name in uploads():
