@@ -166,7 +166,7 @@ def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--preset", choices=PRESETS, default="normal", help="what holds the picture back")
     sub.add_argument("--steps", type=int, help="by default the preset's, as for --size")
     sub.add_argument("--size", type=int, help="of the picture in pixels, for a whole map")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=int, help="of the noise and the movements, by default 0")
     sub.add_argument("--set", type=_setting, nargs="+", default=(), metavar="NAME=VALUE", help="any other setting")
     sub.add_argument("--picture", type=Path, metavar="FILE", help="start from this picture instead of noise")
     _add_crop(sub)

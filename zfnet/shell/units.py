@@ -25,17 +25,18 @@ def view(options: argparse.Namespace) -> None:
     """Write the picture that the network sees, and what a unit's cell sees of it."""
     session, shown, output = inputs.session(options), inputs.view(options), Output(options.out, options.npz)
     pixels, told = np.asarray(shown), {}
-    framed = pixels
-    if options.unit:
+    if options.unit is None:
+        told["file"] = output.picture("view", pixels, pixels)
+    else:
         unit = options.unit.check(session.info.config, SPATIAL)
         unit = unit.at_strongest(session.feature_maps(shown, unit.layer).values[unit.channel])
         if unit.position is None:
             raise SelectionError(f"{unit} does not respond to this picture: name a cell, such as {unit}@0,0")
         row, column = unit.position
         box = receptive_field(session.info.config, unit.layer).box(row, column)
-        framed, patch = render.draw_box(pixels, box), render.cut(pixels, box)
-        told = {"unit": str(unit), "box": box, "patch": output.picture("patch", patch, patch)}
-    output.close({"file": output.picture("view", framed, pixels), **told})
+        file, patch = output.picture("view", render.draw_box(pixels, box), pixels), render.cut(pixels, box)
+        told = {"file": file, "unit": str(unit), "box": box, "patch": output.picture("patch", patch, patch)}
+    output.close(told)
 
 
 def filters(options: argparse.Namespace) -> None:

@@ -45,7 +45,7 @@ def filters(source: Source, *, columns: int = 16, channels: Sequence[int] | None
             f'weights = session.filters("conv1"){chosen}',
             f"pixels = render.mosaic(render.filter_tiles(weights), {columns}, gap=0)",
         ],
-        ["filters", "--columns", str(columns), *_channels(channels), "--out", "filters"],
+        ["filters", *flags(columns=(columns, 16)), *_channels(channels), "--out", "filters"],
         picture=False,
     )
 
@@ -87,17 +87,21 @@ def feature_maps(
     """
     last, found = first + len(channels), f"session.feature_maps(view, {literal(layer)})"
     ranked = f"{found}.ranked({keywords(by=(order, 'maximum'))[5:]})[{first or ''}:{last}]"
-    chosen = ["--order", order, "--first", str(first), "--count", str(len(channels))] if order else _channels(channels)
+    chosen = (
+        [*flags(order=(order, "maximum"), first=(first, 0)), "--count", str(len(channels))]
+        if order
+        else _channels(channels)
+    )
     return recipe(
         source,
         "feature_maps",
         [
             *_maps(layer, look),
-            f"channels = {ranked if order else list(channels)!r}",
+            f"channels = {ranked if order else list(channels)}",
             f"tiles = render.map_levels(maps, end{keywords(signed=(not look.rectified, False))})[channels]",
             f"pixels = render.mosaic(tiles, {columns}, gap=0)",
         ],
-        ["maps", *named(source), layer, *chosen, "--columns", str(columns), *_look(look), "--out", "feature_maps"],
+        ["maps", *named(source), layer, *chosen, *flags(columns=(columns, 16)), *_look(look), "--out", "feature_maps"],
         png=f"render.encode_png(pixels, {literal(look.colours)})",
     )
 

@@ -41,7 +41,7 @@ def input_patch(source: Source, unit: Unit, *, whole_map: bool = False) -> Recip
             f"(found,) = session.deconvnet(view, [{literal(str(unit))}]{way})",
             f"pixels = render.enlarge(render.cut(np.asarray(view), found.box), {_SIDE})",
         ],
-        _deconvnet(source, str(unit), "input_patch", *flags(whole_map=(whole_map, False))),
+        ["view", *named(source), *([] if whole_map else ["--unit", str(unit)]), "--out", "input_patch"],
     )
 
 
