@@ -87,6 +87,19 @@ def palette(colormap: str) -> np.ndarray:
     return table.round().astype(np.uint8)
 
 
+def map_levels(maps: np.ndarray, end: float | np.ndarray, *, signed: bool = False) -> np.ndarray:
+    """Turn feature maps into numbers of colours, uint8 of the same shape.
+
+    Args:
+        maps: (H, W) or (C, H, W).
+        end: the value of full colour, one for all or shaped (C, 1, 1); 0 or less for what has no values above zero.
+        signed: for values before ReLU, on a scale from -``end`` to ``end``; else it begins at zero.
+    """
+    limits = np.asarray(end, maps.dtype)
+    fractions = maps / np.where(limits > 0, limits, 1)
+    return levels(np.clip(0.5 + fractions / 2 if signed else fractions, 0, 1))
+
+
 def heat(values: np.ndarray, colormap: str = "viridis", limits: tuple[float, float] | None = None) -> np.ndarray:
     """Colour a map (H, W) from ``limits``, by default 0 to its maximum, as uint8 (H, W, 3); NaN becomes light grey."""
     low, high = limits or (0.0, float(values.max()))
@@ -150,6 +163,12 @@ def filter_tiles(weights: np.ndarray) -> list[np.ndarray]:
     Grey is zero; each filter has a symmetric scale of its own, up to its largest weight in any colour.
     """
     return [signed_pixels(weight.transpose(1, 2, 0)) for weight in weights]
+
+
+def cut(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Cut out a box (top, left, bottom, right); an empty one means the whole picture."""
+    top, left, bottom, right = box
+    return pixels[top:bottom, left:right].copy() if bottom > top else pixels
 
 
 def enlarge(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pages.shared.results import abandoned, cached, classification
-from zfnet import InferenceSession, Unit, render
+from zfnet import InferenceSession, Unit, drawing, render
 from zfnet.cam import ChannelEvidence, quick
 from zfnet.classification import HEADS
 from zfnet.geometry import receptive_field
@@ -107,18 +107,22 @@ def overlay(
     session: InferenceSession, view: Image.Image, values: Evidence, layer: str, *, paint: Paint, end: float
 ) -> bytes:
     """Lay evidence on the view, in full colour at ``end``."""
-    placed = render.place(np.maximum(values.values, 0), receptive_field(session.info.config, layer))
-    fractions = render.normalise(placed, 0, end)
-    shown = render.overlay(np.asarray(view), fractions, paint.colormap, paint.opacity)
-    return render.encode_png(render.contour(shown, fractions, paint.contour) if paint.contour and end > 0 else shown)
+    shown = drawing.evidence(
+        np.asarray(view),
+        values.values,
+        receptive_field(session.info.config, layer),
+        colormap=paint.colormap,
+        opacity=paint.opacity,
+        contour=paint.contour,
+        end=end,
+    )
+    return render.encode_png(shown)
 
 
 @cached
 def raw(values: Evidence, colormap: str, end: float) -> bytes:
     """Show evidence in its own cells; where there is none, the sum before its ReLU."""
-    if values.high > 0:
-        return render.encode_png(render.heat(np.maximum(values.values, 0), colormap, (0, end)))
-    return render.encode_png(render.signed_heat(values.values))
+    return render.encode_png(drawing.cells(values.values, colormap, end))
 
 
 @cached

@@ -9,17 +9,15 @@ from pages.shared.probe import pane, probe
 from pages.shared.results import Look
 from pages.shared.state import t, view
 from pages.shared.widgets import class_name, picture
-from zfnet import render
+from zfnet import drawing, render
 from zfnet.images import digest
 from zfnet.occlusion import OcclusionMaps
 
-# Values that differ by less than this share are the same, up to rounding.
-_SAME = 1e-3
 # What is worth a sentence when covering raises the probability.
 _RAISED = 0.01
-_OPACITY = 0.85
 # Below this a probability is told with more digits.
 _RARE = 0.001
+_range, _flat, _ends = drawing.occlusion_range, drawing.occlusion_flat, drawing.occlusion_ends
 _TOLD = ("top", "bottom", "left", "right", "probability", "change", "activation", "label")
 
 
@@ -59,10 +57,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
     """Show the maps, to be pointed at and clicked: probability, on the picture and alone, activation, and label."""
     name, (whole, total, answer) = class_name(maps.class_index), maps.whole
     ends = _ends(maps.probability, whole)
-    placed = render.normalise(render.place(maps.probability, maps), *ends)
-    # What the square costs covers the picture; where it costs nothing, or helps, the picture stays as it is.
-    cost = render.normalise(whole - render.place(maps.probability, maps), 0, whole - float(maps.probability.min()))
-    on_picture = render.overlay(np.asarray(view()), placed, look.colormap, _OPACITY, strength=cost)
+    on_picture = drawing.occlusion(maps, np.asarray(view()), look.colormap)
     bar = results.colour_bar(look.colormap)
     rarest, likeliest = map(percent, _range(maps.probability, whole))
     weakest, strongest = (f"{value:.1f}" for value in _range(maps.activation, total))
@@ -153,22 +148,6 @@ def _sides(maps: OcclusionMaps, row: int, column: int) -> dict[str, int]:
     """Return the first and the last row and column that the square covers."""
     (top, bottom), (left, right) = maps.span(row), maps.span(column)
     return {"top": top, "bottom": bottom, "left": left, "right": right}
-
-
-def _range(values: np.ndarray, whole: float) -> tuple[float, float]:
-    """Return the smallest and the largest value, that without the square included."""
-    return min(float(values.min()), whole), max(float(values.max()), whole)
-
-
-def _flat(values: np.ndarray, whole: float) -> bool:
-    low, high = _range(values, whole)
-    return high - low <= _SAME * abs(whole)
-
-
-def _ends(values: np.ndarray, whole: float) -> tuple[float, float]:
-    """Return where the colours of a map begin and end. Where nothing changes anything, all is as bright as can be."""
-    low, high = _range(values, whole)
-    return (low - 1, low) if _flat(values, whole) else (low, high)
 
 
 def _legend(maps: OcclusionMaps) -> list[tuple[str, str]]:

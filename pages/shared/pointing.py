@@ -15,10 +15,10 @@ from pages.shared.pictures import sample_picture, samples
 from pages.shared.results import abandoned, cached
 from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_name, controlled
-from zfnet import InferenceSession, crop, render
+from zfnet import InferenceSession, crop, drawing, render
 from zfnet.cam import quick
 from zfnet.geometry import receptive_field
-from zfnet.pointing import EDGES, QUADRANTS, Pointing, Trial, compose
+from zfnet.pointing import EDGES, Pointing, Trial, compose
 
 _PASTED = "pasted"
 # Of the samples, those that are recognised most often at half their size.
@@ -46,16 +46,16 @@ def drawn(
     session: InferenceSession, view: Image.Image, second: Image.Image, trial: Trial, *, asked: Asked, paint: Paint
 ) -> bytes:
     """Draw a composed picture with a method's map on it, the quadrant framed and the map's maximum marked."""
-    composed, values = np.asarray(compose(view, second, trial.quadrant)), trial.maps[asked.method]
-    placed = render.place(np.maximum(values, 0), receptive_field(session.info.config, asked.layer))
-    laid = render.overlay(composed, render.normalise(placed, 0, float(placed.max())), paint.colormap, paint.opacity)
-    large = render.enlarge(render.draw_box(laid, QUADRANTS[trial.quadrant]), results.SIDE)
-    factor = len(large) // len(laid)
-    point = trial.points[asked.method]
-    if point:
-        row, column = point
-        large = render.draw_point(large, (factor * (row + 0.5), factor * (column + 0.5)))
-    return render.encode_png(large)
+    pixels = drawing.pointing(
+        np.asarray(compose(view, second, trial.quadrant)),
+        trial,
+        asked.method,
+        receptive_field(session.info.config, asked.layer),
+        colormap=paint.colormap,
+        opacity=paint.opacity,
+        side=results.SIDE,
+    )
+    return render.encode_png(pixels)
 
 
 def show(asked: Asked, paint: Paint) -> None:

@@ -6,15 +6,14 @@ import numpy as np
 from PIL import Image
 
 from pages.shared.results import abandoned, cached, large
-from zfnet import InferenceSession, Unit, render
+from zfnet import InferenceSession, Unit, drawing, render
 from zfnet.deconvnet import Projection
-from zfnet.descent import Stage
-from zfnet.geometry import ReceptiveField, receptive_field, shapes
+from zfnet.geometry import receptive_field, shapes
 
-PAIR = 140
 # Three pictures stand beside each other: a receptive field of 139 pixels is doubled.
 SIDE = 336
 _WHOLE = (0, 0, 0, 0)
+PAIR, cut = drawing.PAIR, render.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +79,6 @@ def projected(session: InferenceSession, view: Image.Image, unit: Unit, *, whole
     return replace(found, pixels=cut(found.pixels, found.box))
 
 
-def cut(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Cut out a box (top, left, bottom, right); an empty one means the whole picture."""
-    top, left, bottom, right = box
-    return pixels[top:bottom, left:right].copy() if bottom > top else pixels
-
-
 @cached
 def projection(session: InferenceSession, view: Image.Image, unit: Unit, *, whole_map: bool) -> ProjectionPictures:
     """Show one projection and what the unit looked at."""
@@ -105,7 +98,7 @@ def projection(session: InferenceSession, view: Image.Image, unit: Unit, *, whol
 def tile(session: InferenceSession, view: Image.Image, unit: Unit) -> bytes:
     """Show one projection, made square by what lies beside it."""
     (found,) = session.deconvnet(view, [unit], cancel=abandoned)
-    return large(_square(render.projection(found.pixels, found.box)[0], found.box), SIDE)
+    return large(drawing.square(render.projection(found.pixels, found.box)[0], found.box), SIDE)
 
 
 @cached
@@ -113,15 +106,10 @@ def nine_strongest(session: InferenceSession, view: Image.Image, layer: str) -> 
     """Project the nine units of a layer that answer the view most strongly, beside what they looked at."""
     ranked = session.feature_maps(view, layer, cancel=abandoned).ranked()[:9].tolist()
     found = session.deconvnet(view, [Unit(layer, channel) for channel in ranked], cancel=abandoned)
-    pixels = np.asarray(view)
-    pairs = [
-        np.hstack([_fit(_square(shown, p.box)) for shown in (pixels, render.projection(p.pixels, p.box)[0])])
-        for p in found
-    ]
     return Nine(
         units=tuple(p.unit for p in found),
         activations=tuple(p.activation for p in found),
-        sheet=render.encode_png(render.mosaic(pairs, 3, gap=0)),
+        sheet=render.encode_png(drawing.pairs(np.asarray(view), found)),
     )
 
 
@@ -138,17 +126,16 @@ def saliency(session: InferenceSession, view: Image.Image, unit: Unit, method: s
 @cached
 def descent(session: InferenceSession, view: Image.Image, unit: Unit) -> WayDown:
     """Show what every operation on the way down leaves, and the switches of the poolings."""
-    found, config = session.descent(view, unit, cancel=abandoned), session.info.config
-    row, column = found.unit.position or (0, 0)
-    around = _around(receptive_field(config, unit.layer).box(row, column, config.input_size), config.input_size)
-
-    def drawn(stage: Stage) -> bytes:
-        part = _part(stage.strength, None if stage.at == "input" else receptive_field(config, stage.at), around)
-        return render.encode_png(render.levels(render.normalise(part, 0, float(stage.strength.max()))), "inferno")
-
+    found = session.descent(view, unit, cancel=abandoned)
+    drawn = drawing.stages(found, session.info.config)
     stages = tuple(
-        StagePicture(s.operation, s.layer, s.at, (s.channels, *s.strength.shape), float(s.strength.max()), drawn(s))
-        for s in found.stages
+        StagePicture(
+            *(s.operation, s.layer, s.at),
+            shape=(s.channels, *s.strength.shape),
+            peak=float(s.strength.max()),
+            strength=render.encode_png(levels, "inferno"),
+        )
+        for s, levels in zip(found.stages, drawn, strict=True)
     )
     switches = tuple(
         SwitchPicture(
@@ -161,35 +148,3 @@ def descent(session: InferenceSession, view: Image.Image, unit: Unit) -> WayDown
         for s in found.switches
     )
     return WayDown(found.seed, stages, switches)
-
-
-def _around(box: tuple[int, int, int, int], size: int) -> tuple[range, range]:
-    """Return the rows and columns of a square around a box, twice as large, as far as it lies in the picture."""
-    top, left, bottom, right = box
-    side = min(2 * max(bottom - top, right - left), size)
-    first = (min(max((a + b - side) // 2, 0), size - side) for a, b in ((top, bottom), (left, right)))
-    rows, columns = (range(start, start + side) for start in first)
-    return rows, columns
-
-
-def _part(values: np.ndarray, field: ReceptiveField | None, around: tuple[range, range]) -> np.ndarray:
-    """Cut out of (H, W) the cells that are centred within a part of the picture; without a field they are pixels."""
-    rows, columns = (
-        [i for i in range(count) if pixels.start <= (field.centre(i) if field else i) < pixels.stop]
-        for count, pixels in zip(values.shape, around, strict=True)
-    )
-    return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _square(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Cut out the smallest square within the picture that holds a box; the whole picture for an empty box."""
-    top, left, bottom, right = box
-    side = max(bottom - top, right - left) or len(pixels)
-    top, left = min(top, len(pixels) - side), min(left, len(pixels) - side)
-    return pixels[top : top + side, left : left + side]
-
-
-def _fit(pixels: np.ndarray) -> np.ndarray:
-    """Bring a square cut-out to the size of a tile: enlarged by repeating pixels, or averaged."""
-    way = Image.Resampling.NEAREST if len(pixels) < PAIR else Image.Resampling.BOX
-    return np.asarray(Image.fromarray(pixels).resize((PAIR, PAIR), way))

@@ -84,8 +84,7 @@ class Look:
 
     def levels(self, maps: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Return the colours of maps by number, uint8: from zero after ReLU, symmetric about zero before."""
-        fractions = maps / np.where(ends > 0, ends, 1)
-        return render.levels(np.clip(fractions if self.rectified else 0.5 + fractions / 2, 0, 1))
+        return render.map_levels(maps, ends, signed=not self.rectified)
 
 
 @dataclass(frozen=True, slots=True)

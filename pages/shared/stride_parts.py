@@ -13,16 +13,15 @@ from pages.shared.results import cached
 from pages.shared.selection import PERIODS
 from pages.shared.state import select, selection, t
 from pages.shared.widgets import first_filters
-from zfnet import InferenceSession, render
+from zfnet import InferenceSession, drawing, render
 from zfnet.aliasing import fold, grating, wave
 from zfnet.geometry import shapes
-from zfnet.images import VIEW_SIDE
 from zfnet.stride import STRIDES, Sampling, StrideLab
 
 PRESETS = {"coarse": 16.0, "fine": 5.0, "finest": 3.0}
 # So many pixels in the middle of the picture are shown, one to one: four pictures of them fit beside each other, and
 # the outermost answers, which see padding, stay out. Three times as large, a third of them.
-_SIDE, ZOOM = 216, 3
+SIDE, ZOOM = 216, 3
 _TILE = 35
 _POINTS, _FINE = 25, 400
 
@@ -91,7 +90,7 @@ def show_grating(shown: Shown, period: float) -> None:
             t("stride.grating_alt", period=period),
             t("stride.grating_caption", period=period),
             t("stride.grating_small", frequency=1 / period),
-            _SIDE,
+            SIDE,
         )
     ]
     for sampled, verdict in zip(shown.maps, shown.verdicts, strict=True):
@@ -118,7 +117,7 @@ def show_view(shown: Shown) -> None:
             t("stride.picture_alt"),
             t("stride.picture_caption"),
             t("stride.picture_small"),
-            _SIDE,
+            SIDE,
         )
     ]
     for sampled in shown.maps:
@@ -163,7 +162,7 @@ def _shown(lab: StrideLab, picture: Image.Image, zoom: int, verdicts: tuple[str,
     end = max(float(np.abs(s.values).max()) for s in lab.samplings)
     return Shown(
         channel=lab.channel,
-        picture=render.encode_png(_middle(np.asarray(picture), 1, zoom)),
+        picture=render.encode_png(drawing.middle(np.asarray(picture), SIDE // zoom)),
         maps=tuple(_sampled(s, end, zoom) for s in lab.samplings),
         end=end,
         verdicts=verdicts,
@@ -171,13 +170,6 @@ def _shown(lab: StrideLab, picture: Image.Image, zoom: int, verdicts: tuple[str,
 
 
 def _sampled(sampling: Sampling, end: float, zoom: int) -> Sampled:
-    fractions = render.normalise(_middle(sampling.values, sampling.stride, zoom), -end, end)
+    fractions = render.normalise(drawing.middle(sampling.values, SIDE // zoom, sampling.stride), -end, end)
     png = render.encode_png(render.levels(fractions), "diverging")
     return Sampled(png, len(fractions) * sampling.stride * zoom, len(sampling.values), sampling)
-
-
-def _middle(values: np.ndarray, stride: int, zoom: int) -> np.ndarray:
-    """Return the samples of the middle of the picture that ``_SIDE`` pixels on the page hold."""
-    side = _SIDE // zoom
-    first, count = (VIEW_SIDE - side) // 2 // stride, side // stride
-    return values[first : first + count, first : first + count]

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from zfnet import InferenceSession, Unit, render
+from zfnet import InferenceSession, Unit, drawing, render
 from zfnet.cam import ClassMap
 from zfnet.climb import Maximization
 from zfnet.deconvnet import Projection
@@ -19,15 +19,40 @@ from zfnet.occlusion import OcclusionMaps
 
 _SIDE = 672
 _BAR = 32
+# What no folder is called on purpose.
+_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".txt", ".json", ".csv", ".npz", ".npy", ".zip", ".pdf")
+
+
+def check_folder(folder: Path) -> Path:
+    """Return a folder to write into, which need not exist yet.
+
+    Raises:
+        OSError: for a file, or a new name with the ending of one.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file, expected a folder to write into")
+    if folder.suffix.lower() in _ENDINGS and not folder.exists():
+        raise NotADirectoryError(
+            f"{folder} is named as a file, expected a folder to write into; leave {folder.suffix} out"
+        )
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """How evidence is laid on the picture: colours, opacity, line around a share of full colour, and its value."""
+
+    colormap: str = "viridis"
+    opacity: float = 0.6
+    contour: float = 0.0
+    end: float | None = None
 
 
 class Output:
     """A folder that collects pictures, arrays and what is known about them."""
 
     def __init__(self, folder: Path, keep_arrays: bool) -> None:
-        if folder.exists() and not folder.is_dir():
-            raise FileExistsError(f"{folder} is a file, expected a folder to write into")
-        self._folder, self._keep_arrays = folder, keep_arrays
+        self._folder, self._keep_arrays = check_folder(folder), keep_arrays
         self._arrays: dict[str, np.ndarray] = {}
 
     def picture(self, name: str, pixels: np.ndarray, array: np.ndarray | None = None) -> str:
@@ -61,11 +86,23 @@ def write_projection(output: Output, name: str, p: Projection) -> dict[str, Any]
 
 
 def write_map(
-    output: Output, name: str, m: ClassMap, *, session: InferenceSession, view: Image.Image
+    output: Output,
+    name: str,
+    m: ClassMap,
+    *,
+    session: InferenceSession,
+    view: Image.Image,
+    paint: Paint | None = Paint(),
 ) -> dict[str, Any]:
-    """Write a class map on the picture; return what is known about it."""
-    placed = render.place(m.values, receptive_field(session.info.config, m.layer))
-    pixels = render.overlay(np.asarray(view), render.normalise(placed, 0, float(m.values.max())))
+    """Write a class map on the picture, without ``paint`` in its own cells with its sign; return what is known."""
+    pixels = render.signed_heat(m.values)
+    if paint:
+        pixels = drawing.evidence(
+            np.asarray(view),
+            m.values,
+            receptive_field(session.info.config, m.layer),
+            **asdict(paint),
+        )
     described = {"class": m.class_index, "name": session.info.labels.name(m.class_index), "method": m.method}
     return {
         "file": output.picture(name, pixels, m.values),
@@ -76,14 +113,23 @@ def write_map(
     }
 
 
-def write_occlusion(output: Output, found: OcclusionMaps, *, session: InferenceSession) -> dict[str, Any]:
-    """Write the three maps, each coloured from its lowest value to its highest; return what is known about them."""
+def write_occlusion(
+    output: Output,
+    found: OcclusionMaps,
+    *,
+    session: InferenceSession,
+    view: Image.Image,
+    colormap: str = "viridis",
+) -> dict[str, Any]:
+    """Write the three maps, each from its lowest value to its highest, and the first on the picture; describe them."""
     names, labels = session.info.labels, found.labels
-    drawn = {
-        name: (render.heat(values, limits=(float(values.min()), float(values.max()))), values)
-        for name, values in (("probability", found.probability), ("activation", found.activation))
+    measured = zip(("probability", "activation"), (found.probability, found.activation), found.whole, strict=False)
+    drawn: dict[str, tuple[np.ndarray, ...]] = {
+        name: (render.heat(values, colormap, drawing.occlusion_ends(values, alone)), values)
+        for name, values, alone in measured
     }
     drawn["label"] = (render.categorical(found.label, [index for index, _ in labels]), found.label)
+    drawn["picture"] = (drawing.occlusion(found, np.asarray(view), colormap),)
     whole, total, answer = found.whole
     return {
         "class": found.class_index,
