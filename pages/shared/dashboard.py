@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import frame, state
+from pages.shared import frame, glossary, state
 from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
@@ -21,12 +21,13 @@ page = st.navigation(
         st.Page("../gradcam.py", title=t("gradcam.title"), url_path="gradcam"),
         st.Page("../occlusion.py", title=t("occlusion.title"), url_path="occlusion"),
         st.Page("../maximization.py", title=t("maximization.title"), url_path="maximization"),
+        st.Page("../glossary.py", title=t("glossary.title"), url_path="glossary"),
     ],
     position="top",
 )
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
 frame.sidebar()
-st.query_params.from_dict(state.selection().to_query())
+st.query_params.from_dict(state.selection().to_query() | glossary.parameter())
 frame.header(page.title)
 page.run()

@@ -5,6 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pages.shared.state import t
+
+# Every kind of picture; its texts are in ``exhibits.toml``.
+KINDS = (
+    *("view", "diagram", "filters", "receptive_field", "feature_maps", "feature_map", "unit_inputs"),
+    *("projection", "nine", "descent", "switches", "saliency", "overwriting", "randomised"),
+    *("evidence", "evidence_methods", "rivals", "evidence_parts", "lines", "scorecam", "pointing"),
+    *("covered", "occlusion", "maximization", "climb", "gallery", "stride", "two_pictures"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -40,3 +50,13 @@ class Exhibit:
     recipe: Recipe
     scale: Scale | None = None
     arrays: Callable[[], Mapping[str, np.ndarray]] | None = None
+
+
+def kind_name(kind: str) -> str:
+    """Return what a kind of picture is called."""
+    return t(f"exhibits.{kind}_name")
+
+
+def explained(kind: str) -> tuple[str, str, str]:
+    """Return what a kind of picture is, how to read it, and what it cannot say."""
+    return t(f"exhibits.{kind}_what"), t(f"exhibits.{kind}_how"), t(f"exhibits.{kind}_limits")
