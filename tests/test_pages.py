@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
 from pages.shared import texts
+from pages.shared.glossary import linked
 from pages.shared.occlusion_runs import Asked
 from pages.shared.occlusions import percent
 from pages.shared.pictures import sample_picture, samples
@@ -349,7 +350,8 @@ def test_what_a_projection_cannot_show_is_always_said(visit: Open) -> None:
     for start in STARTS:
         for layer in ("conv1", "pool5", "fc7"):
             at = visit("deconvnet", start=start, layer=layer)
-            assert texts.text("deconvnet.limits", "en") in words(at)
+            limits = texts.text("deconvnet.limits", "en")
+            assert linked(texts.text("frame.limits", "en", text=limits), "en") in words(at)
 
 
 def test_another_layer_begins_at_its_strongest_channel_and_a_cleared_channel_too(visit: Open) -> None:
