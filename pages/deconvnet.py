@@ -7,7 +7,7 @@ from pages.shared.clickable import clickable
 from pages.shared.figures import Figure, figures
 from pages.shared.state import select, selection, t, view
 from pages.shared.unit_map import unit_map
-from pages.shared.widgets import controlled, picture, unit
+from pages.shared.widgets import controlled, paragraph, picture, unit
 from zfnet import Unit
 from zfnet.geometry import SPATIAL
 from zfnet.saliency import METHODS
@@ -145,8 +145,8 @@ def rules(of: Unit, found: projections.ProjectionPictures) -> None:
     st.caption(t("deconvnet.rules_alike" if of.layer in ("conv1", "pool1") else "deconvnet.rules_caption"))
 
 
-st.markdown(t("deconvnet.what"))
-st.caption(t("frame.limits", text=t("deconvnet.limits")))
+paragraph(t("deconvnet.what"))
+paragraph(t("frame.limits", text=t("deconvnet.limits")), st.caption)
 if chosen.layer not in SPATIAL:
     st.info(t("deconvnet.no_map", layer=chosen.layer))
     st.button(t("deconvnet.to_conv5"), on_click=select, kwargs={"layer": "conv5"})
@@ -161,4 +161,4 @@ else:
         link = t("deconvnet.to_maximization", unit=channel)
         st.page_link("../maximization.py", label=link, icon=":material/auto_awesome:")
 if chosen.layer in SPATIAL and selection().start == "cell":
-    st.caption(t("frame.how", text=t("deconvnet.how")))
+    paragraph(t("frame.how", text=t("deconvnet.how")), st.caption)

@@ -11,7 +11,7 @@ from pages.shared.charts import histogram
 from pages.shared.selection import SCALES
 from pages.shared.state import selection, t, view
 from pages.shared.unit_map import unit_map
-from pages.shared.widgets import choose, choose_colours, class_name, reading, unit
+from pages.shared.widgets import choose, choose_colours, class_name, paragraph, reading, unit
 from zfnet.feature_maps import ORDERS, LayerStatistics
 from zfnet.geometry import LAYERS, POOLINGS, SPATIAL
 
@@ -42,7 +42,7 @@ def layers(rows: tuple[LayerStatistics, ...]) -> None:
 
 backend, current, chosen = results.session(), view(), unit()
 look = results.Look(selection().rectified, selection().scale, selection().colormap)
-st.markdown(t("feature_maps.what"))
+paragraph(t("feature_maps.what"))
 
 choose(st.segmented_control, "layer", t("frame.layer"), options=list(LAYERS), required=True, place="page")
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

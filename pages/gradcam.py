@@ -1,15 +1,13 @@
 """Where in the picture the evidence for a class lies, by every method of the class-activation family, and of what parts
 it is made."""
 
-import streamlit as st
-
 from pages.shared import belief, fine_lines, knockouts, pointing, sanity, scaled_units, scorecams
 from pages.shared.class_activation import compare, controls, every_method, one_class, take_apart
 from pages.shared.state import t
-from pages.shared.widgets import choose_class, class_index, reading
+from pages.shared.widgets import choose_class, class_index, paragraph, reading
 
 shown = class_index()
-st.markdown(t("gradcam.what"))
+paragraph(t("gradcam.what"))
 choose_class(t("gradcam.top_five"))
 asked, paint = controls()
 one_class(shown, asked, paint)

@@ -4,9 +4,9 @@ import streamlit as st
 
 from pages.shared import climbs, maximization_settings, premade
 from pages.shared.state import selection, t
-from pages.shared.widgets import choose_class, reading
+from pages.shared.widgets import choose_class, paragraph, reading
 
-st.markdown(t("maximization.what"))
+paragraph(t("maximization.what"))
 maximization_settings.controls()
 if selection().goal == "class":
     choose_class(t("maximization.top_five"))

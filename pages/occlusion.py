@@ -5,13 +5,13 @@ import streamlit as st
 from pages.shared import occlusion_runs, occlusions, results
 from pages.shared.selection import SIZES, STRIDES
 from pages.shared.state import select, selection, t
-from pages.shared.widgets import choose, choose_class, choose_head, class_index, reading
+from pages.shared.widgets import choose, choose_class, choose_head, class_index, paragraph, reading
 from zfnet.occlusion import FILLS, Square
 
 # Up to so many places, a second or less on an idle machine, the maps appear without being asked for.
 AT_ONCE = 200
 
-st.markdown(t("occlusion.what"))
+paragraph(t("occlusion.what"))
 choose_class(t("occlusion.top_five"))
 who, cover, extent, step = st.columns([2.2, 3.4, 2, 1.8], gap="medium")
 with who:

@@ -5,11 +5,11 @@ import streamlit as st
 from pages.shared import evidence, projections, results
 from pages.shared.evidence import Asked, Paint
 from pages.shared.state import selection, t, view
-from pages.shared.widgets import class_index, class_name, picture, unit
+from pages.shared.widgets import class_index, class_name, paragraph, picture, unit
 from zfnet.geometry import SPATIAL
 
 backend, current, chosen = results.session(), view(), unit()
-st.markdown(t("overview.what", unit=chosen))
+paragraph(t("overview.what", unit=chosen))
 ranking = results.ranking(backend, current, chosen.layer)
 if chosen.channel in ranking.silent:
     st.info(t("frame.silent", unit=chosen, strongest=f"{chosen.layer}:{ranking.channels[0]}"))

@@ -6,7 +6,7 @@ from pages.shared import results
 from pages.shared import stride_parts as parts
 from pages.shared.selection import ORIENTATIONS, PERIODS
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, picture, reading
+from pages.shared.widgets import choose, paragraph, picture, reading
 
 backend, kept = results.session(), parts.chosen_filter()
 what = st.empty()
@@ -36,7 +36,7 @@ with below:
     zoom = parts.ZOOM if st.toggle(t("stride.zoom"), key="stride_zoom", persist_state="session") else 1
 
 shown = parts.on_grating(backend, period, orientation, kept, zoom=zoom)
-what.markdown(t("stride.what", unit=f"conv1:{shown.channel}"))
+paragraph(t("stride.what", unit=f"conv1:{shown.channel}"), what.markdown)
 with maps:
     parts.show_grating(shown, period)
 with below:

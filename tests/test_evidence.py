@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import evidence, scorecams, texts
 from pages.shared.evidence import Asked, Paint
+from pages.shared.glossary import linked
 from pages.shared.pictures import sample_picture
 from tests.test_pages import Open, chosen, run, visit, words
 from zfnet import InferenceSession, crop
@@ -147,7 +148,7 @@ def test_a_map_is_put_to_the_test_against_chance_and_edges(visit: Open, language
     said = words(at)
     verdicts = [texts.text(f"belief.{key}", language, name="|").split("|")[1] for key in ("better", "no_better")]
     assert sum(verdict[-20:] in said for verdict in verdicts) == 1
-    assert texts.text("belief.limits", language) in said
+    assert linked(texts.text("belief.limits", language), language) in said
 
 
 @pytest.mark.parametrize("centred", ["0", "1"])
@@ -178,7 +179,7 @@ def test_score_cam_runs_when_asked_for_and_is_kept(visit: Open, monkeypatch: pyt
     monkeypatch.setattr("zfnet.ablation.live", lambda trace, layer: [3, 17, 250])
     scorecams._keep.clear()
     at = page(visit, lang=language)
-    limits = texts.text("scorecam.limits", language)
+    limits = linked(texts.text("scorecam.limits", language), language)
     assert limits not in words(at)
     run(at.button(key="scorecam").click())
     assert limits in words(at)

@@ -16,14 +16,14 @@ from PIL import Image
 
 from pages.shared import results
 from pages.shared.archive import page_archive
-from pages.shared.exhibits import Exhibit, Recipe, Scale
+from pages.shared.exhibits import Exhibit, Recipe
 from pages.shared.export import About, file_name, picture_file, restore
 from pages.shared.report import Answer, Page, report
 from pages.shared.selection import Selection
 from pages.shared.texts import LANGUAGES, text
 from tests.test_house import ROOT, imports
 from zfnet import InferenceSession, Unit
-from zfnet.plate import plate
+from zfnet.plate import Scale, plate
 
 HOSTILE = "<script>alert('\"')</script> & `x`"
 QUERY = Selection(image="cat", layer="conv5", channel=17, position=(6, 7), language="ko").to_query()

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from pages.shared import texts
+from pages.shared.glossary import linked
 from pages.shared.pictures import sample_picture
 from tests.oracle import HEADS, unchanged
 from tests.test_pages import Open, run, visit, words
@@ -187,7 +188,7 @@ def test_the_page_counts_the_hits_of_every_method(
     verdict = texts.text("pointing.verdict_hit", language)
     assert sum(body.count(f": {verdict}<") for body in said) == found.hits("gradcam")
     assert f"**{found.recognised()} of 4**" in words(at) or language == "ko"
-    assert texts.text("pointing.limits", language) in words(at)
+    assert linked(texts.text("pointing.limits", language), language) in words(at)
 
 
 def test_another_picture_is_pasted_and_never_the_one_in_hand(visit: Open, session: InferenceSession) -> None:

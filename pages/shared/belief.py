@@ -9,7 +9,7 @@ from pages.shared.charts import series
 from pages.shared.evidence import Asked, evidence
 from pages.shared.results import abandoned, cached
 from pages.shared.state import t, view
-from pages.shared.widgets import class_name
+from pages.shared.widgets import class_name, paragraph
 from zfnet import InferenceSession, render
 from zfnet.faithfulness import Curves, random_map
 from zfnet.geometry import receptive_field
@@ -36,7 +36,7 @@ def curves(session: InferenceSession, view: Image.Image, class_index: int, asked
 def show(index: int, asked: Asked) -> None:
     """Let the curves be computed, and show them with their areas."""
     st.subheader(t("belief.title"), anchor=False)
-    st.caption(t("belief.what", steps=_STEPS))
+    paragraph(t("belief.what", steps=_STEPS), st.caption)
     if not st.toggle(t("belief.open"), key="belief", persist_state="session"):
         return
     backend, name = results.session(), class_name(index)
@@ -60,4 +60,4 @@ def show(index: int, asked: Asked) -> None:
     )
     better = areas["map"][0] < areas["random"][0] and areas["map"][1] > areas["random"][1]
     st.markdown(t("belief.better" if better else "belief.no_better", name=name))
-    st.caption(t("belief.limits"))
+    paragraph(t("belief.limits"), st.caption)

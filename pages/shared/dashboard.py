@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import frame, presenter, state
+from pages.shared import exhibition, frame, glossary, presenter, state
 from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
@@ -22,14 +22,17 @@ pages = [
     st.Page("../compare.py", title=t("compare.title"), url_path="compare"),
     st.Page("../architecture.py", title=t("architecture.title"), url_path="architecture"),
     st.Page("../stride.py", title=t("stride.title"), url_path="stride"),
+    st.Page("../glossary.py", title=t("glossary.title"), url_path="glossary"),
 ]
 page = st.navigation(pages, position="top")
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
 frame.sidebar()
-st.query_params.from_dict(state.address())
+st.query_params.from_dict(state.address() | glossary.parameter())
 if state.selection().present:
     presenter.show(page, {one.url_path: one for one in pages})
 else:
     frame.header(page.title)
+    exhibition.open_page(page.title)
     page.run()
+    exhibition.close_page()

@@ -7,7 +7,13 @@ import numpy as np
 
 from zfnet.plate import Scale
 
-__all__ = ["Exhibit", "Recipe", "Scale"]
+# Every kind of picture; its texts are in ``exhibits.toml``.
+KINDS = (
+    *("view", "diagram", "filters", "receptive_field", "feature_maps", "feature_map", "unit_inputs"),
+    *("projection", "nine", "descent", "switches", "saliency", "overwriting", "randomised"),
+    *("evidence", "evidence_methods", "rivals", "evidence_parts", "lines", "scorecam", "pointing"),
+    *("covered", "occlusion", "maximization", "climb", "gallery", "stride", "two_pictures"),
+)
 
 
 @dataclass(frozen=True, slots=True)

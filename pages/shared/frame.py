@@ -34,7 +34,8 @@ from zfnet.images import CROP_MODES
 
 _STRIP_COLUMNS, _STRIP_TILE = 5, 45
 _KNOWN = ":material/info:"
-# Streamlit leaves the height of a hand above a page, draws bars only one to a line, and breaks Korean within words.
+# Streamlit leaves the height of a hand above a page, makes links in captions too pale to read, draws bars only one to a
+# line, and breaks Korean within words.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
 .stMainBlockContainer h1 { padding: 0; }
@@ -42,6 +43,7 @@ _STYLE = """<style>
 /* All pages in one line of 1280 pixels. */
 [data-testid="stTopNavLink"] { padding: 0 5px; }
 .rc-overflow-item > div { margin-right: 1px; }
+[data-testid="stCaptionContainer"] a { color: inherit; }
 .stApp * { word-break: keep-all !important; overflow-wrap: anywhere; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
 ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;

@@ -14,7 +14,7 @@ from pages.shared.occlusions import percent
 from pages.shared.pictures import sample_picture, samples
 from pages.shared.results import abandoned, cached
 from pages.shared.state import selection, t, view
-from pages.shared.widgets import class_name, controlled
+from pages.shared.widgets import class_name, controlled, paragraph
 from zfnet import InferenceSession, crop, drawing, render
 from zfnet.cam import quick
 from zfnet.geometry import receptive_field
@@ -61,7 +61,7 @@ def drawn(
 def show(asked: Asked, paint: Paint) -> None:
     """Let a second sample be pasted into every quadrant, and count the maps that point to it."""
     st.subheader(t("pointing.title"), anchor=False)
-    st.caption(t("pointing.what"))
+    paragraph(t("pointing.what"), st.caption)
     if not st.toggle(t("pointing.open"), key="pointing", persist_state="session"):
         return
     second = crop(sample_picture(_second()))
@@ -73,7 +73,7 @@ def show(asked: Asked, paint: Paint) -> None:
     st.caption(t("pointing.caption", method=_name(shown.method)))
     _answer(found)
     st.table(_table(found, methods), border="horizontal", alt=t("pointing.table_alt"))
-    st.caption(t("pointing.limits"))
+    paragraph(t("pointing.limits"), st.caption)
 
 
 def _second() -> str:

@@ -8,7 +8,7 @@ from pages.shared import results
 from pages.shared.evidence import Asked, Evidence, Paint
 from pages.shared.results import cached
 from pages.shared.state import t, view
-from pages.shared.widgets import class_name, picture
+from pages.shared.widgets import class_name, paragraph, picture
 from zfnet import InferenceSession
 from zfnet.geometry import shapes
 from zfnet.similarity import rank_correlation
@@ -52,7 +52,7 @@ def show(index: int, asked: Asked, paint: Paint) -> None:
     backend, layer = results.session(), asked.layer
     count = shapes(backend.info.config)[layer][0] - len(results.ranking(backend, view(), layer).silent)
     st.subheader(t("scorecam.title"), anchor=False)
-    st.caption(t("scorecam.what", layer=layer, count=count))
+    paragraph(t("scorecam.what", layer=layer, count=count), st.caption)
     found, question = kept(index, asked), st.empty()
     if not found:
         with question.container():
@@ -73,7 +73,7 @@ def show(index: int, asked: Asked, paint: Paint) -> None:
         if alike is not None:
             method = t(f"gradcam.method_{asked.method.replace('+', 'p')}")
             st.markdown(t("scorecam.alike", method=method, correlation=f"{alike:.2f}".replace("-", "−")))
-        st.caption(t("scorecam.limits"))
+        paragraph(t("scorecam.limits"), st.caption)
 
 
 def _run(index: int, asked: Asked) -> Evidence:

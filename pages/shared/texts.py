@@ -10,6 +10,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "assets" / "texts"
 # As what digits are read, and the letters that end in a consonant; all others end in a vowel.
 _READ_ALOUD = dict(zip("0123456789lmnr", "영일이삼사오육칠팔구엘엠엔알", strict=True))
 _RIEUL = 8  # the place of ㄹ among the final consonants; after it stands 로, not 으로
+# What follows a Korean word without a space; several may follow each other.
+PARTICLES = (
+    *("들", "은", "는", "이", "가", "을", "를", "의", "에", "와", "과", "도", "만", "로", "나", "라", "뿐"),
+    *("으로", "에서", "마다", "부터", "까지", "보다", "처럼", "이나", "이라", "하고", "이고", "이며", "입니다"),
+)
 
 
 @cache

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.clickable import clickable
+from pages.shared.glossary import linked
 from pages.shared.results import classification, filters, ranking, session
 from pages.shared.state import select, selection, t, view
 from zfnet import Unit
@@ -179,11 +180,16 @@ def tallies(rows: Sequence[tuple[str, float, str]]) -> None:
     st.html(f"<ol class='answer'>{items}</ol>")
 
 
+def paragraph(said: str, show: Callable[[str], object] = st.markdown) -> None:
+    """Show a text whose terms lead to the glossary."""
+    show(linked(said, selection().language))
+
+
 def reading(page: str) -> None:
     """Say how to read the pictures of a page, and what they cannot say."""
     how, limits = st.columns(2, gap="medium")
-    how.caption(t("frame.how", text=t(f"{page}.how")))
-    limits.caption(t("frame.limits", text=t(f"{page}.limits")))
+    paragraph(t("frame.how", text=t(f"{page}.how")), how.caption)
+    paragraph(t("frame.limits", text=t(f"{page}.limits")), limits.caption)
 
 
 def unit() -> Unit:

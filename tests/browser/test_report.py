@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from pages.shared.exhibits import Exhibit, Recipe, Scale
+from pages.shared.exhibits import Exhibit, Recipe
 from pages.shared.export import About
 from pages.shared.report import Answer, Page, report
 from zfnet import render
+from zfnet.plate import Scale
 
 pytestmark = pytest.mark.browser
 
