@@ -3,7 +3,12 @@
 import streamlit as st
 
 from pages.shared.exhibits import Exhibit
-from pages.shared.state import t
+from pages.shared.export import explained
+from pages.shared.glossary import linked
+from pages.shared.pictures import samples
+from pages.shared.recipes import Source
+from pages.shared.results import session
+from pages.shared.state import selection, t, uploads
 from pages.shared.take_home import offer, picture_button
 from pages.shared.widgets import picture
 
@@ -22,26 +27,46 @@ def close_page() -> None:
         offer(list(shown.values()), title)
 
 
+def source(image: str | None = None, crop: str | None = None, offset: float | None = None) -> Source:
+    """Return where a picture, by default the selected one, lies for whoever makes something of it again."""
+    now = selection()
+    name = image or now.image
+    known = samples().get(name) or next(iter(samples().values()))
+    file = uploads()[name].name if name in uploads() else f"assets/samples/{known.file}"
+    cut = (now.crop, now.offset) if crop is None or offset is None else (crop, offset)
+    return Source(file, *cut, session().info.checkpoint_id)
+
+
 def show(exhibit: Exhibit) -> None:
     """Show a picture as wide as its place, with all that belongs to it."""
     picture(exhibit.png, exhibit.alt, exhibit.caption)
     under(exhibit)
 
 
-def under(exhibit: Exhibit) -> None:
-    """Show below a picture, which something else shows, how to read it, how to make it again and how to save it."""
+def under(*exhibits: Exhibit) -> None:
+    """Show below pictures of one kind, which something else shows, how to read, to make and to save them."""
     title, shown = st.session_state[_SHOWN]
-    shown[exhibit.name] = exhibit
+    shown.update({exhibit.name: exhibit for exhibit in exhibits})
     about = st.popover(
-        t("exhibits.about"), icon=":material/info:", type="tertiary", key=f"about_{exhibit.name}", on_change="rerun"
+        t("exhibits.about" if len(exhibits) == 1 else "exhibits.abouts"),
+        icon=":material/info:",
+        type="tertiary",
+        key=f"about_{exhibits[0].name}",
+        on_change="rerun",
     )
     if about.open:
         with about:
-            st.markdown(t(f"exhibits.{exhibit.kind}_what"))
-            st.markdown(t("frame.how", text=t(f"exhibits.{exhibit.kind}_how")))
-            st.markdown(t("frame.limits", text=t(f"exhibits.{exhibit.kind}_limits")))
-            picture_button(exhibit, title)
-            st.markdown(t("exhibits.python"))
-            st.code(exhibit.recipe.python, language="python")
-            st.markdown(t("exhibits.shell"))
-            st.code(exhibit.recipe.shell, language="bash", wrap_lines=True)
+            for said in explained(exhibits[0], selection().language):
+                st.markdown(linked(said, selection().language))
+            places = st.tabs([exhibit.name for exhibit in exhibits]) if len(exhibits) > 1 else [st.container()]
+            for place, exhibit in zip(places, exhibits, strict=True):
+                with place:
+                    _take(exhibit, title)
+
+
+def _take(exhibit: Exhibit, title: str) -> None:
+    picture_button(exhibit, title)
+    st.markdown(t("exhibits.python"))
+    st.code(exhibit.recipe.python, language="python")
+    st.markdown(t("exhibits.shell"))
+    st.code(exhibit.recipe.shell, language="bash", wrap_lines=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from pages.shared.exhibits import Exhibit
-from pages.shared.texts import catalogue, text
+from pages.shared.texts import text
 from zfnet.plate import plate
 
 _SELECTION = "zfnet:selection"
@@ -46,9 +46,9 @@ class About:
 
 def explained(exhibit: Exhibit, language: str) -> list[str]:
     """Return what a picture is, how it is read, and what it cannot say, in Markdown; nothing for an unknown kind."""
-    known = catalogue(language)
-    what, how, limits = (known.get(f"exhibits.{exhibit.kind}_{part}", "") for part in ("what", "how", "limits"))
-    return [what, text("frame.how", language, text=how), text("frame.limits", language, text=limits)] if what else []
+    name, what = (text(f"exhibits.{exhibit.kind}_{part}", language) for part in ("name", "what"))
+    how = text("frame.how", language, text=text(f"exhibits.{exhibit.kind}_how", language))
+    return [f"**{name}.** {what}", how, text("frame.limits", language, text=text(f"exhibits.{exhibit.kind}_limits", language))]
 
 
 def file_name(name: str) -> str:

@@ -237,6 +237,14 @@ def field(session: InferenceSession, view: Image.Image, unit: Unit) -> Field:
 
 
 @cached
+def framed(session: InferenceSession, view: Image.Image, unit: Unit) -> bytes:
+    """Frame on the view what a unit's cell sees."""
+    config = session.info.config
+    box = receptive_field(config, unit.layer).box(*(unit.position or (0, 0)), config.input_size)
+    return render.encode_png(render.draw_box(np.asarray(view), box))
+
+
+@cached
 def plain(view: Image.Image) -> bytes:
     """Return the view itself."""
     return render.encode_png(np.asarray(view))

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 
-from pages.shared import results
+from pages.shared import recipes, results
+from pages.shared.exhibition import source, under
+from pages.shared.exhibits import Exhibit
+from pages.shared.places import strongest
 from pages.shared.probe import pane, probe
 from pages.shared.results import Look, MapPictures
 from pages.shared.state import select, t, view
 from zfnet import Unit
 from zfnet.geometry import receptive_field
+from zfnet.plate import Scale
 
 _TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
 
@@ -27,11 +31,33 @@ def unit_map(chosen: Unit, look: Look, kept: tuple[int, int] | None) -> MapPictu
     }
     after = look.rectified
     caption = t("feature_maps.map_caption" if after else "feature_maps.map_caption_signed", **limits)
-    alone = t("feature_maps.map_alt", unit=name), caption
+    where = strongest(maps.values)
+    alone = t("feature_maps.map_alt", unit=name, where=where), caption
     over = t("feature_maps.overlay_caption" if after else "feature_maps.overlay_caption_signed")
-    placed = t("feature_maps.overlay_alt", unit=name), over
+    placed = t("feature_maps.overlay_alt", unit=name, where=where), over
     _probe(
         chosen, maps, [pane(maps.map, *alone, seen=False), pane(maps.overlay, *placed, seen=True, smooth=True)], kept
+    )
+    words = t("feature_maps.value")
+    arrays = {"values": maps.values}
+    under(
+        Exhibit(
+            "feature_map",
+            f"map-{name}",
+            maps.map,
+            *alone,
+            recipes.feature_map(source(), chosen, look),
+            Scale(look.colours, 0.0 if after else -maps.end, maps.end, words),
+            lambda: arrays,
+        ),
+        Exhibit(
+            "feature_map",
+            f"map-on-picture-{name}",
+            maps.overlay,
+            *placed,
+            recipes.feature_map_on_picture(source(), chosen, look),
+            Scale(look.colormap, 0.0, maps.end, words),
+        ),
     )
     return maps
 
@@ -39,8 +65,13 @@ def unit_map(chosen: Unit, look: Look, kept: tuple[int, int] | None) -> MapPictu
 def unit_field(chosen: Unit, kept: tuple[int, int] | None) -> None:
     """Show the picture and what the cells of a unit see of it; a click selects the cell on every page."""
     maps = results.feature_map(results.session(), view(), chosen, Look())
-    words = t("architecture.field_alt", unit=f"{chosen.layer}:{chosen.channel}"), t("architecture.field_help")
+    name = f"{chosen.layer}:{chosen.channel}"
+    words = t("architecture.field_alt", unit=name), t("architecture.field_help")
     _probe(chosen, maps, [pane(results.plain(view()), *words, seen=True, smooth=True)], kept)
+    if kept:
+        at = Unit(chosen.layer, chosen.channel, kept)
+        framed = results.framed(results.session(), view(), at)
+        under(Exhibit("receptive_field", f"field-{at}", framed, *words, recipes.receptive_field(source(), at)))
 
 
 def _probe(chosen: Unit, maps: MapPictures, panes: Sequence[dict[str, object]], kept: tuple[int, int] | None) -> None:
