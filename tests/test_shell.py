@@ -15,6 +15,7 @@ from PIL import Image
 from tests.test_house import ROOT
 from zfnet import InferenceSession, MaximizationSettings, Unit, crop, decode_image
 from zfnet.__main__ import main
+from zfnet.aliasing import grating
 from zfnet.arithmetic import as_csv
 from zfnet.cam import METHODS
 from zfnet.gallery import EMBEDDED_GALLERY, read_gallery
@@ -344,6 +345,58 @@ def test_deconvnet_projects_the_same_cell_with_permuted_weights(
     np.testing.assert_array_equal(array, other.pixels)
 
 
+def test_a_folder_with_a_dot_in_its_name_is_none_the_worse(run: Run, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.txt").mkdir()
+    for folder in (tmp_path / "run.2", tmp_path / "old.txt"):
+        run("view", file, "--out", folder)
+        assert names(folder) == {"view.png", "result.json"}
+
+
+def test_view_frames_the_strongest_cell_of_a_unit(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    run("view", file, "--unit", "conv5:17", "--out", tmp_path, "--npz")
+    (projection,) = session.deconvnet(view, ["conv5:17"])
+    told, held = result(tmp_path), arrays(tmp_path)
+    assert (told["unit"], told["box"]) == (str(projection.unit), list(projection.box))
+    top, left, bottom, right = projection.box
+    np.testing.assert_array_equal(held["patch"], np.asarray(view)[top:bottom, left:right])
+
+
+def test_maps_and_descent_and_stride_say_what_they_wrote(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    def told(folder: str) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads((tmp_path / folder / "result.json").read_text("utf-8"))
+        return parsed
+
+    run("maps", file, "conv5:17", "conv4:3", "--out", tmp_path / "maps")
+    assert [entry["unit"] for entry in told("maps")["maps"]] == ["conv5:17", "conv4:3"]
+    run("descent", file, "conv5:17", "--out", tmp_path / "descent")
+    found = session.descent(view, "conv5:17")
+    assert (told("descent")["unit"], told("descent")["activation"]) == (str(found.unit), found.seed)
+    stages = [(s.operation, s.layer, s.at) for s in found.stages]
+    assert [(s["operation"], s["layer"], s["at"]) for s in told("descent")["stages"]] == stages
+    run("stride", "--period", 5, "--orientation", 30, "--out", tmp_path / "stride")
+    lab = session.stride_lab(grating(5, 30))
+    assert told("stride")["unit"] == f"conv1:{lab.channel}"
+    assert [(s["stride"], s["folded"]) for s in told("stride")["strides"]] == [
+        (s.stride, s.folded) for s in lab.samplings
+    ]
+
+
+def test_pointing_counts_the_hits(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    second = ROOT / "assets/samples/cathedral.jpg"
+    said = run("pointing", file, second, "--centred", "--out", tmp_path)
+    found = session.pointing(view, crop(decode_image(second.read_bytes())), centred=True)
+    assert said.startswith(f"gradcam points to the pasted picture in {found.hits('gradcam')} of 4 quadrants")
+    told = result(tmp_path)
+    assert told["class"] == found.class_index
+    assert [(t["quadrant"], t["hit"]) for t in told["trials"]] == [(t.quadrant, t.hit("gradcam")) for t in found.trials]
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -375,6 +428,30 @@ def test_deconvnet_projects_the_same_cell_with_permuted_weights(
         ("maximize conv5:17 --size 47 --out {out}", "size goes from 48 to 512, got 47"),
         ("maximize conv5:17 --seed -1 --out {out}", "got -1"),
         ("maximize conv5:256 --steps 1 --out {out}", "got 256"),
+        ("classify {nothing}", "there is no file"),
+        ("classify {folder}", "; name a picture in it"),
+        ("view {picture} --out {text}", "e.txt is named as a file, expected a "),
+        ("maximize conv5:17 --out {text}", "leave .txt out"),
+        ("gallery --out {text}", "leave .txt out"),
+        ("architecture --draw {text}", "the drawing is a PNG file, got 'e.txt'"),
+        ("view {picture} --unit fc6:3 --out {out}", "got 'fc6'"),
+        ("filters --channels 96 --out {out}", "conv1 has 96 channels (0-95), got 96"),
+        ("maps {picture} conv5 conv4:3 --out {out}", "one layer makes a sheet, got 2 names"),
+        ("maps {picture} conv5 --first 256 --out {out}", "no channel of conv5 is left"),
+        ("maps {picture} conv5:256 --out {out}", "conv5 has 256 channels (0-255), got 256"),
+        (
+            "saliency {picture} conv5:1 --method guided-gradcam --out {out}",
+            "made of a class (fc8, gap), got conv5:1",
+        ),
+        ("saliency {picture} conv5:1 --centred --out {out}", "only a class's logit can be centred"),
+        ("descent {picture} fc6:1 --out {out}", "got 'fc6'"),
+        ("stride --out {out}", "looks at one picture or at one grating; name a file, or --period"),
+        ("stride {picture} --period 5 --out {out}", "name a file, or --period"),
+        ("stride {picture} --channel 96 --out {out}", "got 96"),
+        ("cam {picture} --channels 0 --out {out}", "channels are counted from 1 on, got 0"),
+        ("cam {picture} --channels 4 --methods layercam --out {out}", "leave --methods and --randomise out"),
+        ("occlude {picture} --place 0 200 --out {out}", "a square of 32 pixels begins at 0 to 192, got [0, 200]"),
+        ("pointing {picture} {nothing} --out {out}", "there is no file"),
         ("gallery --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
         ("gallery --every", "the embedded gallery has no room for every unit; name a"),
     ],
@@ -384,7 +461,7 @@ def test_what_went_wrong_is_said_in_one_line(
 ) -> None:
     paths = {"picture": file, "out": tmp_path / "out", "nothing": tmp_path / "nothing.png", "folder": tmp_path}
     paths |= {"garbage": tmp_path / "garbage.bin", "weights": tmp_path / "weights.safetensors"}
-    paths |= {"tiny": tmp_path / "tiny.png"}
+    paths |= {"tiny": tmp_path / "tiny.png", "text": tmp_path / "e.txt"}
     paths["garbage"].write_bytes(b"garbage")
     paths["weights"].write_bytes(b"\x10\0\0\0\0\0\0\0garbage")
     Image.new("RGB", (8, 8)).save(paths["tiny"])
@@ -397,6 +474,7 @@ def test_what_went_wrong_is_said_in_one_line(
     assert err.endswith("\n")
     assert said in err
     assert not paths["out"].exists()
+    assert not paths["text"].exists()
 
 
 @pytest.mark.parametrize(
@@ -414,6 +492,12 @@ def test_what_went_wrong_is_said_in_one_line(
         ("architecture --geometry vgg", "invalid choice: 'vgg'"),
         ("architecture --json --csv", "not allowed with argument"),
         ("maximize conv5:1 --steps many --out y", "invalid int value: 'many'"),
+        ("maximize conv5:1 --set speed=3 --out y", "the settings are steps, size,"),
+        ("maximize conv5:1 --set jitter=far --out y", "jitter is a number such as 8.0, got 'far'"),
+        ("maximize conv5:1 --set negative=maybe --out y", "negative is True or False, got 'maybe'"),
+        ("maps x.png banana --out y", "got 'banana'"),
+        ("saliency x.png conv5:1 --method magic --out y", "invalid choice: 'magic'"),
+        ("deconvnet x.png conv5:1 --whole-map --overwriting --out y", "not allowed with argument"),
     ],
 )
 def test_a_command_that_cannot_be_read_is_answered_with_its_usage(

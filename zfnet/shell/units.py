@@ -24,7 +24,8 @@ _NINE = 9
 def view(options: argparse.Namespace) -> None:
     """Write the picture that the network sees, and what a unit's cell sees of it."""
     session, shown, output = inputs.session(options), inputs.view(options), Output(options.out, options.npz)
-    pixels, told = np.asarray(shown), {}
+    pixels = np.asarray(shown)
+    told: dict[str, Any] = {}
     if options.unit is None:
         told["file"] = output.picture("view", pixels, pixels)
     else:

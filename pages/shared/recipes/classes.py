@@ -42,7 +42,7 @@ def evidence_cells(
     return recipe(
         source,
         "evidence_cells",
-        [_values(class_index, asked, top), f"pixels = drawing.cells(values, {literal(paint.colormap)})"],
+        [*_values(class_index, asked, top), f"pixels = drawing.cells(values, {literal(paint.colormap)})"],
         _cam(source, [class_index], asked, paint, "--out", "evidence_cells"),
     )
 
@@ -57,9 +57,10 @@ def rivals(
     source: Source, classes: tuple[int, int], asked: "Asked", paint: "Paint", *, top: Sequence[int] = ()
 ) -> Recipe:
     """Write the evidence for the first of two classes, on the scale of both."""
-    lines = [_values(index, asked, top, name=name) for index, name in zip(classes, ("values", "rival"), strict=True)]
-    scale = "end = max(values.max(), rival.max())"
-    return _laid(source, "rivals", "\n".join([*lines, scale]), asked, paint=paint, classes=classes, end=", end=end")
+    own, rival = (_values(i, asked, top, name=name) for i, name in zip(classes, ("values", "rival"), strict=True))
+    # What both are in is computed once.
+    body = [*own, *(rival[1:] if rival[0] == own[0] else rival), "end = max(values.max(), rival.max())"]
+    return _laid(source, "rivals", body, asked, paint=paint, classes=classes, end=", end=end")
 
 
 def evidence_parts(
@@ -67,15 +68,12 @@ def evidence_parts(
 ) -> Recipe:
     """Write the sum of the channels that count most, on the scale of all of them."""
     of = replace(asked, method="gradcam")
-    options = _options(of)
-    body = "\n".join(
-        [
-            f"parts = session.channel_evidence(view, {class_index}{options})",
-            f"values = parts.partial({count})",
-            _values(class_index, of, top, name="whole"),
-            "end = max(whole.max(), 0)",
-        ]
-    )
+    body = [
+        f"parts = session.channel_evidence(view, {class_index}{_options(of)})",
+        f"values = parts.partial({count})",
+        *_values(class_index, of, top, name="whole"),
+        "end = max(whole.max(), 0)",
+    ]
     more = ["--channels", str(count)]
     return _laid(source, "evidence_parts", body, of, paint=paint, classes=[class_index], end=", end=end", more=more)
 
@@ -90,7 +88,7 @@ def randomised_evidence(source: Source, class_index: int, asked: "Asked", *, unt
         "randomised_evidence",
         [
             *twin,
-            _values(class_index, of, by="twin" if until else "session"),
+            *_values(class_index, of, by="twin" if until else "session"),
             "pixels = render.signed_heat(values)",
         ],
         [
@@ -189,7 +187,7 @@ def pointing(source: Source, second: str, quadrant: str, asked: "Asked", *, pain
 def _laid(
     source: Source,
     name: str,
-    values: str,
+    values: Sequence[str],
     asked: "Asked",
     *,
     paint: "Paint",
@@ -200,18 +198,20 @@ def _laid(
     """Write a recipe that lays values on the picture."""
     field = f"field = receptive_field(session.info.config, {literal(asked.layer)})"
     look = keywords(colormap=(paint.colormap, "viridis"), opacity=(paint.opacity, 0.7), contour=(paint.contour, 0.0))
-    body = [values, field, f"pixels = drawing.evidence(np.asarray(view), values, field{look}{end})"]
+    body = [*values, field, f"pixels = drawing.evidence(np.asarray(view), values, field{look}{end})"]
     return recipe(source, name, body, _cam(source, classes, asked, paint, *more, "--out", name))
 
 
 def _values(
     class_index: int, asked: "Asked", top: Sequence[int] = (), *, name: str = "values", by: str = "session"
-) -> str:
-    """Return the line that makes the evidence for a class before its last ReLU."""
+) -> list[str]:
+    """Return the lines that make the evidence for a class before its last ReLU."""
     classes = list(top) if class_index in top else [class_index]
     methods = keywords(methods=([asked.method], ["gradcam"]))
     call = f"{by}.class_activation(view, {classes}{methods}{_options(asked)}, rectified=False)"
-    return f"{name} = {call}[{classes.index(class_index)}].values"
+    if len(classes) == 1:
+        return [f"(found,) = {call}", f"{name} = found.values"]
+    return [f"maps = {call}", f"{name} = maps[{classes.index(class_index)}].values  # class {class_index}"]
 
 
 def _options(asked: "Asked") -> str:

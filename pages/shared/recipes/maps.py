@@ -87,11 +87,8 @@ def feature_maps(
     """
     last, found = first + len(channels), f"session.feature_maps(view, {literal(layer)})"
     ranked = f"{found}.ranked({keywords(by=(order, 'maximum'))[5:]})[{first or ''}:{last}]"
-    chosen = (
-        [*flags(order=(order, "maximum"), first=(first, 0)), "--count", str(len(channels))]
-        if order
-        else _channels(channels)
-    )
+    stretch = [*flags(order=(order, "maximum"), first=(first, 0)), "--count", str(len(channels))]
+    chosen = stretch if order else _channels(channels)
     return recipe(
         source,
         "feature_maps",

@@ -95,17 +95,20 @@ def path(file: str) -> str:
 
 def literal(text: str) -> str:
     """Return a text as Python writes it, in double quotes where that needs no escapes."""
-    written = repr(text)
-    return written if '"' in text or written[0] == '"' else f'"{written[1:-1]}"'
+    plain = repr(text)
+    return plain if '"' in text or plain[0] == '"' else f'"{plain[1:-1]}"'
+
+
+def written(value: object) -> str:
+    """Return a value as Python writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    return literal(value) if isinstance(value, str) else repr(value)
 
 
 def keywords(**options: tuple[object, object]) -> str:
     """Return the options of a call, each given as (value, default), that are not at their defaults."""
-    return "".join(
-        f", {name}={literal(value) if isinstance(value, str) else repr(value)}"
-        for name, (value, default) in options.items()
-        if value != default
-    )
+    return "".join(f", {name}={written(value)}" for name, (value, default) in options.items() if value != default)
 
 
 def flags(**options: tuple[object, object]) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pages.shared.exhibits import Recipe
-from pages.shared.recipes.script import Source, flags, keywords, literal, named, recipe
+from pages.shared.recipes.script import Source, flags, keywords, literal, named, recipe, written
 from zfnet import MaximizationSettings, Unit
 from zfnet.gallery import Premade
 from zfnet.maximization_settings import PRESETS
@@ -13,7 +13,7 @@ _SIDE, _LARGE = 336, 448
 _NINE = 'found = session.deconvnet(view, [f"{layer}:{{channel}}" for channel in ranked])'
 _PREMADE = """made = read_galleries(session.info.checkpoint_id)["{unit}"]
 # Made beforehand by session.maximize(["{made}"], made.settings), and kept in a compressed file."""
-_FOUR = "pixels = render.mosaic([made.image for made in found], 2, 2)[:{gap}, :{gap}]"
+_FOUR = "values = render.mosaic([made.image for made in found], 2, 2)[:{gap}, :{gap}]"
 
 
 def projection(source: Source, unit: Unit, *, whole_map: bool = False) -> Recipe:
@@ -162,20 +162,17 @@ def maximization(source: Source, made: Premade) -> Recipe:
 def climb(source: Source, unit: Unit, settings: MaximizationSettings) -> Recipe:
     """Write what a unit or class wants to see, made live; four pictures where diversity is asked for."""
     preset, changes = _nearest(settings)
-    changed = "".join(f", {name}={literal(v) if isinstance(v, str) else repr(v)}" for name, v in changes.items())
+    changed = "".join(f", {name}={written(value)}" for name, value in changes.items())
     how = f"replace(PRESETS[{literal(preset)}]{changed})" if changed else f"PRESETS[{literal(preset)}]"
-    four, start = bool(settings.diversity), settings.start == "picture"
-    units = f"[{literal(str(unit))}]" + (" * 4" if four else "")
-    drawn = _FOUR.format(gap=-2) if four else "pixels = found[0].image"
+    start = settings.start == "picture"
+    asked, options = f"[{literal(str(unit))}]", "settings" + (", picture=view" if start else "")
+    lines = [f"(made,) = session.maximize({asked}, {options})", "values = made.image"]
+    if settings.diversity:
+        lines = [f"found = session.maximize({asked} * 4, {options})", _FOUR.format(gap=-2)]
     return recipe(
         source,
         "climb",
-        [
-            f"settings = {how}",
-            f"found = session.maximize({units}, settings{', picture=view' if start else ''})",
-            drawn,
-            f"pixels = render.enlarge(pixels, {_LARGE})",
-        ],
+        [f"settings = {how}", *lines, f"pixels = render.enlarge(values, {_LARGE})"],
         _maximize(source, unit, settings, "climb"),
         picture=start,
     )
