@@ -3,9 +3,11 @@
 import streamlit as st
 
 from pages.shared import architecture_tables as tables
-from pages.shared import results
+from pages.shared import recipes, results
 from pages.shared.architecture_parts import filters, receptive_field, switch, table, tabs
 from pages.shared.audit_parts import audit
+from pages.shared.exhibition import source, under
+from pages.shared.exhibits import Exhibit
 from pages.shared.state import selection, t
 from pages.shared.widgets import picture, reading
 from zfnet.arithmetic import as_csv
@@ -26,9 +28,14 @@ with export:
     st.download_button(t("architecture.csv"), as_csv(config, rows), f"zfnet-{name}.csv", "text/csv", on_click="ignore")
 if name != loaded.geometry:
     st.caption(t("architecture.other", loaded=networks[loaded.geometry]))
-picture(results.diagram(backend, selection().layer, (1120, 170), rows), t("architecture.diagram_alt"))
+drawing, words = results.diagram(backend, selection().layer, (1120, 170), rows), t("architecture.diagram_alt")
+picture(drawing, words)
 table(config, rows, part)
-st.caption(t("architecture.diagram_caption"))
+caption = t("architecture.diagram_caption")
+st.caption(caption)
+geometry = name if name != loaded.geometry else ""
+recipe = recipes.diagram(source(), selection().layer, (1120, 170), geometry)
+under(Exhibit("diagram", f"architecture-{name}", drawing, words, caption, recipe))
 reading("architecture")
 
 fields, bad, alexnet, listing, notes = tabs("fields", "audit", "alexnet", "listing", "notes")

@@ -1,15 +1,19 @@
 """One activation carried back down to the pixels that caused it, and the way there."""
 
+import numpy as np
 import streamlit as st
 
-from pages.shared import projections, results, sanity
+from pages.shared import projections, recipes, results, sanity
 from pages.shared.clickable import clickable
+from pages.shared.exhibition import show, source, under
+from pages.shared.exhibits import Exhibit
 from pages.shared.figures import Figure, figures
 from pages.shared.state import select, selection, t, view
 from pages.shared.unit_map import unit_map
 from pages.shared.widgets import controlled, paragraph, picture, unit
 from zfnet import Unit
 from zfnet.geometry import SPATIAL
+from zfnet.plate import Scale
 from zfnet.saliency import METHODS
 
 backend, current, chosen = results.session(), view(), unit()
@@ -58,7 +62,9 @@ def nine() -> None:
         alt=t("deconvnet.nine_alt", layer=chosen.layer),
         on_click=lambda i: select(channel=found.units[i].channel, start="cell"),
     )
-    st.caption(t("deconvnet.nine_caption", layer=chosen.layer))
+    words = t("deconvnet.nine_alt", layer=chosen.layer), t("deconvnet.nine_caption", layer=chosen.layer)
+    st.caption(words[1])
+    under(Exhibit("nine", f"nine-{chosen.layer}", found.sheet, *words, recipes.nine(source(), chosen.layer)))
 
 
 def one(whole_map: bool) -> None:
@@ -75,12 +81,12 @@ def one(whole_map: bool) -> None:
             silent(found.position)
             return
         looked, projected = st.columns(2, gap="medium")
+        saw, drove = patches(at, found, whole_map)
         with looked:
-            picture(found.input_patch, t("deconvnet.input_alt", unit=channel), t("deconvnet.input_caption"))
+            picture(saw.png, saw.alt, saw.caption)
         with projected:
-            picture(
-                found.patch, t("deconvnet.patch_alt", unit=channel), t("deconvnet.patch_caption", limit=found.limit)
-            )
+            picture(drove.png, drove.alt, drove.caption)
+        under(drove, saw)
         if whole_map:
             st.warning(t("deconvnet.whole_map"))
             return
@@ -91,12 +97,51 @@ def one(whole_map: bool) -> None:
         count = down.stages[0].shape[0]
         start = {"seed": results.number(down.seed), "count": count, "rms": down.seed / count**0.5}
         st.caption(t("deconvnet.way_caption", **start))
-        figures([thumbnail(stage) for stage in down.stages])
+        shown = [thumbnail(stage) for stage in down.stages]
+        figures(shown)
+        under(
+            *(
+                Exhibit(
+                    "descent", f"descent-{at}-{i}", of.png, of.alt, of.caption, recipes.descent(source(), at, stage=i)
+                )
+                for i, of in enumerate(shown)
+            )
+        )
     if down.switches:
-        switches(down)
+        switches(at, down)
     sanity.show_overwriting(at)
     rules(at, found)
     sanity.show_permuted_projections(at)
+
+
+def patches(at: Unit, found: projections.ProjectionPictures, whole_map: bool) -> tuple[Exhibit, Exhibit]:
+    """Return what a unit looked at, and its projection."""
+    told = {"unit": channel, "activation": results.rounded(found.activation)}
+    scale = Scale("grey", -found.limit, found.limit, t("deconvnet.scale"))
+
+    def arrays() -> dict[str, np.ndarray]:
+        return {"pixels": projections.projected(backend, current, at, whole_map=whole_map).pixels}
+
+    return (
+        Exhibit(
+            "projection",
+            f"saw-{at}",
+            found.input_patch,
+            t("deconvnet.input_alt", unit=channel),
+            t("deconvnet.input_caption"),
+            recipes.input_patch(source(), at, whole_map=whole_map),
+        ),
+        Exhibit(
+            "projection",
+            f"projection-{at}",
+            found.patch,
+            t("deconvnet.patch_alt", **told),
+            t("deconvnet.patch_caption", limit=found.limit),
+            recipes.projection(source(), at, whole_map=whole_map),
+            scale,
+            arrays,
+        ),
+    )
 
 
 def silent(position: tuple[int, int] | None) -> None:
@@ -122,13 +167,15 @@ def thumbnail(stage: projections.StagePicture) -> Figure:
     )
 
 
-def switches(down: projections.WayDown) -> None:
+def switches(at: Unit, down: projections.WayDown) -> None:
     """Show where the poolings on the way found their maxima, and where the signal comes back."""
     st.subheader(t("deconvnet.switches"), anchor=False)
-    for place, pool in zip(st.columns(3, gap="medium"), down.switches, strict=False):
+    for i, (place, pool) in enumerate(zip(st.columns(3, gap="medium"), down.switches, strict=False)):
         with place:
             values = {"layer": pool.layer, "channel": pool.channel, "count": pool.arriving, "of": pool.channels}
-            picture(pool.drawn, t("deconvnet.switches_alt", **values), t("deconvnet.switches_caption", **values))
+            words = t("deconvnet.switches_alt", **values), t("deconvnet.switches_caption", **values)
+            recipe = recipes.switches(source(), at, i)
+            show(Exhibit("switches", f"switches-{pool.layer}-{pool.channel}", pool.drawn, *words, recipe))
     st.caption(t("deconvnet.overlap"))
 
 
@@ -140,7 +187,10 @@ def rules(of: Unit, found: projections.ProjectionPictures) -> None:
     for place, (rule, (png, limit)) in zip(st.columns(3, gap="medium"), ways.items(), strict=True):
         with place:
             alt = t("deconvnet.rule_alt", rule=t(f"deconvnet.rule_name_{rule}"), unit=of)
-            picture(png, alt, t(f"deconvnet.rule_{rule}", limit=limit))
+            recipe = recipes.projection(source(), of) if rule == "deconvnet" else recipes.saliency(source(), of, rule)
+            scale = Scale("grey", -limit, limit, t("deconvnet.scale"))
+            caption = t(f"deconvnet.rule_{rule}", limit=limit)
+            show(Exhibit("saliency", f"{rule}-{of}", png, alt, caption, recipe, scale))
     # Below conv1's own there is no other ReLU.
     st.caption(t("deconvnet.rules_alike" if of.layer in ("conv1", "pool1") else "deconvnet.rules_caption"))
 

@@ -8,7 +8,7 @@ from pages.shared.exhibition import show, source
 from pages.shared.exhibits import Exhibit
 from pages.shared.places import strongest
 from pages.shared.state import selection, t, view
-from pages.shared.widgets import class_index, class_name, paragraph, unit
+from pages.shared.widgets import class_index, class_name, paragraph, top_classes, unit
 from zfnet import Unit
 from zfnet.geometry import SPATIAL
 from zfnet.plate import Scale
@@ -60,7 +60,7 @@ with gradcam:
     name = class_name(class_index())
     caption = t("overview.gradcam_caption" if found.high > 0 else "overview.gradcam_flat", name=name)
     words = t("overview.gradcam_alt", name=name, where=strongest(found.values)), caption
-    recipe = recipes.evidence(source(), class_index(), asked, paint, top=evidence.together(class_index(), asked.head))
+    recipe = recipes.evidence(source(), class_index(), asked, paint, top=top_classes(asked.head))
     scale = Scale(paint.colormap, 0.0, found.high, t("gradcam.scale"))
     show(Exhibit("evidence", f"evidence-{class_index()}", laid, *words, recipe, scale))
 

@@ -32,7 +32,8 @@ def on_the_picture() -> None:
     if chosen.layer == "fc8":
         asked = Asked(head="fc", centred=selection().centred)
         found = evidence.evidence(backend, current, chosen.channel, asked)
-        laid = evidence.overlay(backend, current, found, asked.layer, paint=Paint(selection().colormap), end=found.high)
+        paint = Paint(selection().colormap)
+        laid = evidence.overlay(backend, current, found, asked.layer, paint=paint, end=found.high)
         caption = "overview.gradcam_caption" if found.high > 0 else "overview.gradcam_flat"
         words = {"name": class_name(chosen.channel)}
         picture(laid, t("overview.gradcam_alt", **words), t(caption, **words))
@@ -49,8 +50,8 @@ def caused_by() -> None:
     with saw:
         picture(found.input_patch, t("deconvnet.input_alt", unit=name), t("unit.saw"))
     with projected:
-        caption = t("unit.projected", activation=results.rounded(found.activation))
-        picture(found.patch, t("deconvnet.patch_alt", unit=name), caption)
+        told = {"unit": name, "activation": results.rounded(found.activation)}
+        picture(found.patch, t("deconvnet.patch_alt", **told), t("unit.projected", **told))
 
 
 def wants() -> None:

@@ -6,10 +6,11 @@ import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from pages.shared import architecture_tables as tables
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
+from pages.shared.exhibits import Exhibit
 from pages.shared.state import select, selection, t, view
 from pages.shared.unit_map import unit_field
-from pages.shared.widgets import first_filters, unit
+from pages.shared.widgets import FILTER_COLUMNS, first_filters, unit
 from zfnet.geometry import LAYERS, SPATIAL, LayerRow, ZFNetConfig, shapes
 
 _FILTER_TILE = 49
@@ -104,5 +105,9 @@ def filters(config: ZFNetConfig) -> None:
     """Show the filters of conv1, to be clicked."""
     count, chosen = shapes(config)["conv1"][0], selection()
     marked = chosen.channel if chosen.layer == "conv1" and chosen.channel is not None else -1
-    first_filters(marked, key="filters", tile=_FILTER_TILE, alt=t("architecture.filters_alt", count=count))
-    st.caption(t("architecture.filters_caption", count=count))
+    words = t("architecture.filters_alt", count=count), t("architecture.filters_caption", count=count)
+    first_filters(marked, key="filters", tile=_FILTER_TILE, alt=words[0])
+    st.caption(words[1])
+    sheet = results.filters(results.session(), "conv1", FILTER_COLUMNS)
+    recipe = recipes.filters(exhibition.source(), columns=FILTER_COLUMNS)
+    exhibition.under(Exhibit("filters", "filters-conv1", sheet, *words, recipe))

@@ -6,16 +6,20 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import evidence as of
-from pages.shared import results
+from pages.shared import recipes, results
 from pages.shared.charts import bars
 from pages.shared.clickable import data_url
 from pages.shared.evidence import Asked, Evidence, Paint
+from pages.shared.exhibition import show, source, under
+from pages.shared.exhibits import Exhibit
 from pages.shared.figures import Figure, figures
+from pages.shared.places import strongest
 from pages.shared.probe import pane, probe
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import choose, choose_any_class, choose_colours, choose_head, class_name, picture
+from pages.shared.widgets import choose, choose_any_class, choose_colours, choose_head, class_name, picture, top_classes
 from zfnet.cam import quick
 from zfnet.geometry import SPATIAL, receptive_field
+from zfnet.plate import Scale
 from zfnet.similarity import rank_correlation
 
 _TOLD = ("row", "column", "value", "top", "bottom", "left", "right")
@@ -81,16 +85,39 @@ def one_class(index: int, asked: Asked, paint: Paint) -> None:
     blink = st.toggle(t("gradcam.blink"), key="blink", persist_state="session")
     laid = of.overlay(backend, view(), found, asked.layer, paint=paint, end=found.high)
     overlay, cells = st.columns([1, 1.6], gap="medium")
+    classless, alt = asked.method == of.CLASSLESS, t("gradcam.overlay_alt", name=name, where=strongest(found.values))
+    words = {"name": name, "method": _method(asked.method)}
+    caption = t("gradcam.classless_caption" if classless else "gradcam.overlay_caption", **words)
     with overlay:
         if blink:
-            st.html(_blinking(laid, results.plain(view()), t("gradcam.overlay_alt", name=name)))
+            st.html(_blinking(laid, results.plain(view()), alt))
         else:
-            picture(laid, t("gradcam.overlay_alt", name=name))
-        classless = asked.method == of.CLASSLESS
-        words = {"name": name, "method": _method(asked.method)}
-        st.caption(t("gradcam.classless_caption" if classless else "gradcam.overlay_caption", **words))
+            picture(laid, alt)
+        st.caption(caption)
     with cells:
         _cells(found, asked, paint, name)
+    top, scale = top_classes(asked.head), Scale(paint.colormap, 0.0, found.high, t("gradcam.scale"))
+    raw = of.raw(found, paint.colormap, found.high)
+    cells_alt = t("gradcam.map_alt", name=name, where=strongest(found.values))
+    under(
+        Exhibit(
+            "evidence",
+            f"{asked.method}-{index}",
+            laid,
+            *(alt, caption),
+            recipes.evidence(source(), index, asked, paint, top=top),
+            scale,
+            lambda: {"values": found.values},
+        ),
+        Exhibit(
+            "evidence",
+            f"{asked.method}-{index}-cells",
+            raw,
+            *(cells_alt, t("gradcam.map_caption", layer=asked.layer)),
+            recipes.evidence_cells(source(), index, asked, paint, top=top),
+            scale,
+        ),
+    )
     if found.high > 0:
         bar = t("gradcam.classless_bar" if classless else "gradcam.bar_caption", high=found.high)
         picture(results.colour_bar(paint.colormap), t("gradcam.bar_alt"), bar)
@@ -114,7 +141,8 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
     backend = results.session()
     config = backend.info.config
     if found.high > 0:
-        words = t("gradcam.map_alt", name=name), t("gradcam.map_caption", layer=asked.layer)
+        alt = t("gradcam.map_alt", name=name, where=strongest(found.values))
+        words = alt, t("gradcam.map_caption", layer=asked.layer)
     else:
         words = t("gradcam.flat_alt", name=name), t("gradcam.flat_caption", low=f"{found.low:.2g}".replace("-", "−"))
     now = selection()
@@ -137,17 +165,22 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
 
 def every_method(index: int, asked: Asked, paint: Paint) -> None:
     """Show all methods side by side, each on its own scale."""
-    backend, shown = results.session(), []
+    backend, shown, exhibits = results.session(), [], []
     for method in quick(asked.head, asked.layer):
         ask = Asked(method, asked.layer, asked.head, asked.centred)
         found = of.evidence(backend, view(), index, ask)
         laid = of.overlay(backend, view(), found, ask.layer, paint=paint, end=found.high)
-        alt = t("gradcam.every_alt", method=_method(method), name=class_name(index))
+        where = strongest(found.values)
+        alt = t("gradcam.every_alt", method=_method(method), name=class_name(index), where=where)
         end = t("gradcam.every_classless" if method == of.CLASSLESS else "gradcam.every_end", high=found.high)
         shown.append(Figure(laid, alt, _method(method), end, 160))
+        recipe = recipes.evidence_methods(source(), index, ask, paint, top=top_classes(asked.head))
+        scale = Scale(paint.colormap, 0.0, found.high, t("gradcam.scale"))
+        exhibits.append(Exhibit("evidence_methods", f"all-{method}", laid, alt, _method(method), recipe, scale))
     st.subheader(t("gradcam.every"), anchor=False)
     figures(shown)
     st.caption(t("gradcam.every_caption"))
+    under(*exhibits)
     two = [
         of.evidence(backend, view(), index, Asked(method, asked.layer, asked.head, asked.centred)).values
         for method in ("gradcam", "hirescam")
@@ -175,7 +208,11 @@ def compare(index: int, asked: Asked, paint: Paint) -> None:
         laid = of.overlay(backend, view(), found, asked.layer, paint=paint, end=end)
         with place:
             values = {"name": class_name(i), "high": found.high, "end": end}
-            picture(laid, t("gradcam.overlay_alt", name=class_name(i)), t("gradcam.compare_caption", **values))
+            alt = t("gradcam.overlay_alt", name=class_name(i), where=strongest(found.values))
+            other = rival if i == index else index
+            recipe = recipes.rivals(source(), (i, other), asked, paint, top=top_classes(asked.head))
+            scale = Scale(paint.colormap, 0.0, end, t("gradcam.scale"))
+            show(Exhibit("rivals", f"rival-{i}", laid, alt, t("gradcam.compare_caption", **values), recipe, scale))
     st.caption(t("gradcam.compare_limits"))
 
 
@@ -201,12 +238,12 @@ def take_apart(index: int, asked: Asked, paint: Paint) -> None:
             on_click=lambda i: select(layer=asked.layer, channel=ranked[i]),
         )
         with st.container(horizontal=True):
-            strongest = f"{asked.layer}:{ranked[0]}"
+            first = f"{asked.layer}:{ranked[0]}"
             chosen = selection().layer == asked.layer and selection().channel in ranked
-            unit = f"{asked.layer}:{selection().channel}" if chosen else strongest
+            unit = f"{asked.layer}:{selection().channel}" if chosen else first
             if not chosen:
                 st.button(
-                    t("gradcam.to_strongest", unit=strongest),
+                    t("gradcam.to_strongest", unit=first),
                     on_click=select,
                     kwargs={"layer": asked.layer, "channel": ranked[0]},
                 )
@@ -224,7 +261,13 @@ def take_apart(index: int, asked: Asked, paint: Paint) -> None:
             return
         laid = of.overlay(backend, view(), some, asked.layer, paint=paint, end=end)
         values = {"count": count, "total": total, "share": found.share(count)}
-        picture(laid, t("gradcam.partial_alt", name=name, count=count), t("gradcam.partial_caption", **values))
+        words = (
+            t("gradcam.partial_alt", name=name, count=count, where=strongest(some.values)),
+            t("gradcam.partial_caption", **values),
+        )
+        recipe = recipes.evidence_parts(source(), index, asked, paint, count=count, top=top_classes(asked.head))
+        scale = Scale(paint.colormap, 0.0, end, t("gradcam.scale"))
+        show(Exhibit("evidence_parts", f"parts-{index}", laid, *words, recipe, scale))
 
 
 def _blinking(laid: bytes, plain: bytes, alt: str) -> str:

@@ -11,9 +11,10 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
 from pages.shared.charts import curve
 from pages.shared.clickable import data_url
+from pages.shared.exhibits import Exhibit
 from pages.shared.maximization_settings import Asked
 from pages.shared.scrubber import scrubber
 from pages.shared.state import t, view
@@ -154,7 +155,20 @@ def _show_result(wanted: Asked, made: Maximization) -> None:
     start, end = (results.rounded(made.curve[i]) for i in (0, -1))
     ends = {"measure": wanted.measure, "start": start, "end": end}
     height, width = ((side - _GAP) // 2 if made.settings.diversity else side for side in made.image.shape[:2])
-    st.caption(t("maximization.live_caption", name=wanted.name, steps=steps, height=height, width=width, **ends))
+    caption = t("maximization.live_caption", name=wanted.name, steps=steps, height=height, width=width, **ends)
+    st.caption(caption)
+    words = t("maximization.alt", name=wanted.name), caption
+    recipe = recipes.climb(exhibition.source(), wanted.unit, made.settings)
+    exhibition.under(
+        Exhibit(
+            "climb",
+            f"climb-{wanted.unit}",
+            render.encode_png(made.image),
+            *words,
+            recipe,
+            arrays=lambda: {"curve": made.curve, "image": made.image},
+        )
+    )
     speaks = made.curve[-1] > 0 or made.unit.layer in HEADS.values()
     if not (speaks or made.settings.negative):
         st.warning(t("maximization.still_silent", name=wanted.name))

@@ -48,7 +48,11 @@ def explained(exhibit: Exhibit, language: str) -> list[str]:
     """Return what a picture is, how it is read, and what it cannot say, in Markdown; nothing for an unknown kind."""
     name, what = (text(f"exhibits.{exhibit.kind}_{part}", language) for part in ("name", "what"))
     how = text("frame.how", language, text=text(f"exhibits.{exhibit.kind}_how", language))
-    return [f"**{name}.** {what}", how, text("frame.limits", language, text=text(f"exhibits.{exhibit.kind}_limits", language))]
+    return [
+        f"**{name}.** {what}",
+        how,
+        text("frame.limits", language, text=text(f"exhibits.{exhibit.kind}_limits", language)),
+    ]
 
 
 def file_name(name: str) -> str:

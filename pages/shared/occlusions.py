@@ -1,17 +1,21 @@
 """Occlusion maps, shown with what each place says."""
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
+from pages.shared.exhibits import Exhibit
 from pages.shared.occlusion_runs import Asked
 from pages.shared.probe import pane, probe
 from pages.shared.results import Look
 from pages.shared.state import t, view
-from pages.shared.widgets import class_name, picture
+from pages.shared.widgets import class_name
 from zfnet import drawing, render
 from zfnet.images import digest
 from zfnet.occlusion import OcclusionMaps
+from zfnet.plate import Scale
 
 # What is worth a sentence when covering raises the probability.
 _RAISED = 0.01
@@ -27,10 +31,15 @@ def show_covered(maps: OcclusionMaps) -> None:
     row, column = clicked or maps.lowest
     box, value = maps.box(row, column), percent(maps.probability[row, column])
     covered = results.session().covered(view(), box[:2], square=maps.square, cancel=results.abandoned)
-    picture(
-        render.encode_png(render.enlarge(render.draw_box(covered, box), results.SIDE)),
-        t("occlusion.covered_alt", **_sides(maps, row, column)),
-        t("occlusion.covered_clicked" if clicked else "occlusion.covered_lowest", value=value),
+    exhibition.show(
+        Exhibit(
+            "covered",
+            f"covered-{box[0]}-{box[1]}",
+            render.encode_png(render.enlarge(render.draw_box(covered, box), results.SIDE)),
+            t("occlusion.covered_alt", **_sides(maps, row, column)),
+            t("occlusion.covered_clicked" if clicked else "occlusion.covered_lowest", value=value),
+            recipes.covered(exhibition.source(), box[:2], maps.square),
+        )
     )
 
 
@@ -64,41 +73,43 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
     likely, strong = (bar, rarest, likeliest), (bar, weakest, strongest)
     of = {"name": name, "whole": percent(whole)}
     unit = {"unit": str(maps.unit), "whole": total}
-    panes = [
-        pane(
-            results.large(on_picture),
-            t("occlusion.overlay_alt", **of),
-            t("occlusion.overlay_caption", **of),
-            seen=True,
-            smooth=True,
-            tip="{probability}",
-            scale=likely,
+    end, asked = _ends(maps.activation, total), Asked(maps.class_index, maps.square, maps.head)
+    shown = {
+        "picture": Exhibit(
+            *("occlusion", "occlusion-on-picture", results.large(on_picture)),
+            *(t("occlusion.overlay_alt", **of), t("occlusion.overlay_caption", **of)),
+            recipes.occlusion(exhibition.source(), "picture", asked, look.colormap),
+            Scale(look.colormap, *ends, t("occlusion.probability_scale", name=name)),
         ),
-        pane(
+        "probability": Exhibit(
+            *("occlusion", "occlusion-probability"),
             render.encode_png(render.heat(maps.probability, look.colormap, ends)),
-            t("occlusion.probability_alt", **of),
-            t("occlusion.probability_caption", **of),
-            seen=False,
-            tip="{probability}",
-            scale=likely,
+            *(t("occlusion.probability_alt", **of), t("occlusion.probability_caption", **of)),
+            recipes.occlusion(exhibition.source(), "probability", asked, look.colormap),
+            Scale(look.colormap, *ends, t("occlusion.probability_scale", name=name)),
+            lambda: {"probability": maps.probability, "activation": maps.activation, "label": maps.label},
         ),
-        pane(
-            render.encode_png(render.heat(maps.activation, look.colormap, _ends(maps.activation, total))),
-            t("occlusion.activation_alt", **unit),
-            t("occlusion.activation_caption", **unit),
-            seen=False,
-            tip="{activation}",
-            scale=strong,
+        "activation": Exhibit(
+            *("occlusion", "occlusion-activation"),
+            render.encode_png(render.heat(maps.activation, look.colormap, end)),
+            *(t("occlusion.activation_alt", **unit), t("occlusion.activation_caption", **unit)),
+            recipes.occlusion(exhibition.source(), "activation", asked, look.colormap),
+            Scale(look.colormap, *end, t("feature_maps.value")),
         ),
-        pane(
+        "label": Exhibit(
+            *("occlusion", "occlusion-label"),
             render.encode_png(render.categorical(maps.label, [index for index, _ in maps.labels])),
-            t("occlusion.label_alt", answer=class_name(answer)),
-            t("occlusion.label_caption"),
-            seen=False,
-            tip="{label}",
-            legend=_legend(maps),
+            *(t("occlusion.label_alt", answer=class_name(answer)), t("occlusion.label_caption")),
+            recipes.occlusion(exhibition.source(), "label", asked, look.colormap),
         ),
-    ]
+    }
+    looks: dict[str, dict[str, Any]] = {
+        "picture": {"seen": True, "smooth": True, "tip": "{probability}", "scale": likely},
+        "probability": {"seen": False, "tip": "{probability}", "scale": likely},
+        "activation": {"seen": False, "tip": "{activation}", "scale": strong},
+        "label": {"seen": False, "tip": "{label}", "legend": _legend(maps)},
+    }
+    panes = [pane(one.png, one.alt, one.caption, **looks[key]) for key, one in shown.items()]
 
     def click(cell: tuple[int, int]) -> None:
         """Keep a place; a second click lets go of it."""
@@ -121,6 +132,7 @@ def show_maps(maps: OcclusionMaps, look: Look) -> None:
             "label": [class_name(index) for index in maps.label.flat],
         },
     )
+    exhibition.under(*shown.values())
 
 
 def percent(share: float) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
 from pages.shared.evidence import Asked, Paint
+from pages.shared.exhibits import Exhibit
 from pages.shared.figures import Figure, figures
 from pages.shared.occlusions import percent
 from pages.shared.pictures import sample_picture, samples
@@ -64,12 +65,26 @@ def show(asked: Asked, paint: Paint) -> None:
     paragraph(t("pointing.what"), st.caption)
     if not st.toggle(t("pointing.open"), key="pointing", persist_state="session"):
         return
-    second = crop(sample_picture(_second()))
+    pasted = _second()
+    second = crop(sample_picture(pasted))
     methods = quick(asked.head, asked.layer)
     shown = asked if asked.method in methods else replace(asked, method="gradcam")
     found = tried(results.session(), view(), second, replace(asked, method="gradcam"))
     pngs = [drawn(results.session(), view(), second, trial, asked=shown, paint=paint) for trial in found.trials]
-    figures([_figure(found, trial, shown, png) for trial, png in zip(found.trials, pngs, strict=True)], align="start")
+    row = [_figure(found, trial, shown, png) for trial, png in zip(found.trials, pngs, strict=True)]
+    figures(row, align="start")
+    file, source = exhibition.source(pasted, "centre", 0.5).file, exhibition.source()
+    exhibition.under(
+        *(
+            Exhibit(
+                "pointing",
+                f"pointing-{trial.quadrant}",
+                *(of.png, of.alt, of.caption),
+                recipes.pointing(source, file, trial.quadrant, shown, paint=paint),
+            )
+            for trial, of in zip(found.trials, row, strict=True)
+        )
+    )
     st.caption(t("pointing.caption", method=_name(shown.method)))
     _answer(found)
     st.table(_table(found, methods), border="horizontal", alt=t("pointing.table_alt"))

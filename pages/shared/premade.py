@@ -6,8 +6,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
 from pages.shared.clickable import clickable
+from pages.shared.exhibits import Exhibit
 from pages.shared.maximization_settings import Asked
 from pages.shared.results import cached
 from pages.shared.state import select, selection, t
@@ -29,12 +30,15 @@ def show(wanted: Asked) -> None:
     of = made.unit
     name = wanted.name if of.layer in HEADS.values() else str(of)
     measure = t("maximization.measure_class" if of.layer in HEADS.values() else "maximization.measure_cell")
-    pixels = results.opened(made)
-    picture(results.large(pixels), t("maximization.alt", name=name))
+    pixels, alt = results.opened(made), t("maximization.alt", name=name)
+    picture(results.large(pixels), alt)
     ends = {"start": results.rounded(made.start), "end": results.rounded(made.end)}
     words = {"name": name, "measure": measure, "steps": made.settings.steps} | ends
     height, width = pixels.shape[:2]
-    st.caption(t("maximization.beforehand_caption", **words, height=height, width=width))
+    caption = t("maximization.beforehand_caption", **words, height=height, width=width)
+    st.caption(caption)
+    recipe = recipes.maximization(exhibition.source(), made)
+    exhibition.under(Exhibit("maximization", f"beforehand-{of}", results.large(pixels), alt, caption, recipe))
     st.caption(t("maximization.beforehand_what", preset=t(f"maximization.preset_{_preset(made)}")))
     if made.silent:
         st.caption(t("maximization.was_silent", name=name))

@@ -1,18 +1,20 @@
 """Two sanity checks beside the pictures: unpooling that overwrites, and the same picture from permuted weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
+from pages.shared.evidence import Asked
+from pages.shared.exhibits import Exhibit, Recipe
 from pages.shared.figures import Figure, figures
 from pages.shared.projections import SIDE, cut, projected, projection
 from pages.shared.results import abandoned, cached, large
 from pages.shared.state import select, selection, t, view
-from pages.shared.widgets import class_name, picture
+from pages.shared.widgets import class_name
 from zfnet import InferenceSession, Unit, render
 from zfnet.overwriting import Lost
 from zfnet.randomisation import cascade
@@ -107,10 +109,14 @@ def show_overwriting(unit: Unit) -> None:
     other = overwritten(results.session(), view(), unit)
     right, wrong, said = st.columns(3, gap="medium")
     with right:
-        picture(adding.patch, t("sanity.added_alt", unit=unit), t("sanity.added_caption", limit=adding.limit))
+        words = t("sanity.added_alt", unit=unit), t("sanity.added_caption", limit=adding.limit)
+        recipe = recipes.projection(exhibition.source(), unit)
+        exhibition.show(Exhibit("overwriting", f"adding-{unit}", adding.patch, *words, recipe))
     with wrong:
         caption = t("sanity.blank_caption") if other.correlation is None else t("sanity.overwritten_caption")
-        picture(other.drawn, t("sanity.overwritten_alt", unit=unit), caption)
+        recipe = recipes.overwriting(exhibition.source(), unit)
+        alt = t("sanity.overwritten_alt", unit=unit)
+        exhibition.show(Exhibit("overwriting", f"overwriting-{unit}", other.drawn, alt, caption, recipe))
     with said:
         if other.correlation is not None:
             st.markdown(t("sanity.alike", correlation=other.correlation))
@@ -125,7 +131,9 @@ def show_permuted_projections(unit: Unit) -> None:
     """Let the weights below a cell be permuted, and show what is left of its projection."""
     if _opened():
         st.caption(t("sanity.permuted_projection"))
-        _show(permuted_projections(results.session(), view(), unit, selection().seed), str(unit))
+        seed = selection().seed
+        steps = permuted_projections(results.session(), view(), unit, seed)
+        _show(steps, str(unit), lambda until: recipes.randomised(exhibition.source(), unit, until, seed))
 
 
 def show_permuted_evidence(class_index: int) -> None:
@@ -136,7 +144,12 @@ def show_permuted_evidence(class_index: int) -> None:
         steps = permuted_evidence(
             results.session(), view(), class_index, head=now.head, centred=now.centred, seed=now.seed
         )
-        _show(steps, class_name(class_index))
+        asked = Asked(head=now.head, centred=now.centred)
+
+        def recipe(until: str) -> Recipe:
+            return recipes.randomised_evidence(exhibition.source(), class_index, asked, until=until, seed=now.seed)
+
+        _show(steps, class_name(class_index), recipe)
 
 
 def _opened() -> bool:
@@ -145,9 +158,17 @@ def _opened() -> bool:
     return st.toggle(t("sanity.open"), key="randomise", persist_state="session")
 
 
-def _show(steps: Sequence[Step], name: str) -> None:
+def _show(steps: Sequence[Step], name: str, recipe: Callable[[str], Recipe]) -> None:
     """Show the cascade as one row, what it means, and the way to another one."""
-    figures([_figure(step, name, _WIDTH // len(steps)) for step in steps])
+    row = [_figure(step, name, _WIDTH // len(steps)) for step in steps]
+    figures(row)
+    layers = [step.permuted[-1] if step.permuted else "" for step in steps]
+    exhibition.under(
+        *(
+            Exhibit("randomised", f"randomised-{layer or 'none'}", of.png, of.alt, of.caption, recipe(layer))
+            for layer, of in zip(layers, row, strict=True)
+        )
+    )
     first, last = steps[1], steps[-1]
     values = {"layer": first.permuted[0], "first": _number(first.correlation)}
     if first is last:

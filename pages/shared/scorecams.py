@@ -4,13 +4,16 @@ import streamlit as st
 from PIL import Image
 
 from pages.shared import evidence as of
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
 from pages.shared.evidence import Asked, Evidence, Paint
+from pages.shared.exhibits import Exhibit
+from pages.shared.places import strongest
 from pages.shared.results import cached
 from pages.shared.state import t, view
-from pages.shared.widgets import class_name, paragraph, picture
+from pages.shared.widgets import class_name, paragraph
 from zfnet import InferenceSession
 from zfnet.geometry import shapes
+from zfnet.plate import Scale
 from zfnet.similarity import rank_correlation
 
 _METHOD = "scorecam"
@@ -65,7 +68,13 @@ def show(index: int, asked: Asked, paint: Paint) -> None:
     name = class_name(index)
     with overlay:
         laid = of.overlay(backend, view(), found, layer, paint=paint, end=found.high)
-        picture(laid, t("scorecam.alt", name=name), t("scorecam.caption", name=name, high=found.high))
+        words = (
+            t("scorecam.alt", name=name, where=strongest(found.values)),
+            t("scorecam.caption", name=name, high=found.high),
+        )
+        recipe = recipes.scorecam(exhibition.source(), index, asked, paint)
+        scale = Scale(paint.colormap, 0.0, found.high, t("gradcam.scale"))
+        exhibition.show(Exhibit("scorecam", f"scorecam-{index}", laid, *words, recipe, scale))
     with said:
         if found.high <= 0:
             st.info(t("scorecam.flat", name=name))

@@ -1,13 +1,15 @@
 """The parts of the stride lab: the maps of one filter at several strides, and the curve of what samples show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.shared import results
+from pages.shared import exhibition, recipes, results
 from pages.shared.charts import Line, lines
+from pages.shared.exhibits import Exhibit
 from pages.shared.figures import Figure, figures
 from pages.shared.results import cached
 from pages.shared.selection import PERIODS
@@ -16,6 +18,7 @@ from pages.shared.widgets import first_filters
 from zfnet import InferenceSession, drawing, render
 from zfnet.aliasing import fold, grating, wave
 from zfnet.geometry import shapes
+from zfnet.plate import Scale
 from zfnet.stride import STRIDES, Sampling, StrideLab
 
 PRESETS = {"coarse": 16.0, "fine": 5.0, "finest": 3.0}
@@ -44,6 +47,7 @@ class Shown:
     picture: bytes
     maps: tuple[Sampled, ...]
     end: float
+    zoom: int = 1
     verdicts: tuple[str, ...] = ()
 
 
@@ -107,6 +111,7 @@ def show_grating(shown: Shown, period: float) -> None:
             Figure(sampled.png, alt, t("stride.map_caption", stride=s.stride, verdict=said), small, sampled.width)
         )
     figures(row, "start")
+    _take(shown, row[1:], "grating", (period, selection().orientation))
 
 
 def show_view(shown: Shown) -> None:
@@ -130,7 +135,24 @@ def show_view(shown: Shown) -> None:
             words = caption, t("stride.folded_small", side=sampled.side, limit=s.limit)
         row.append(Figure(sampled.png, alt, *words, sampled.width))
     figures(row, "start")
+    _take(shown, row[1:], "picture")
     st.caption(t("stride.picture_scale", end=shown.end))
+
+
+def _take(shown: Shown, row: Sequence[Figure], name: str, grating: tuple[float, float] | None = None) -> None:
+    """Let the maps of a row be taken home."""
+    scale = Scale("diverging", -shown.end, shown.end, t("feature_maps.value"))
+    source = exhibition.source()
+    exhibition.under(
+        *(
+            Exhibit(
+                *("stride", f"{name}-stride-{of.sampling.stride}", figure.png, figure.alt, figure.caption),
+                recipes.stride(source, shown.channel, of.sampling.stride, grating=grating, zoom=shown.zoom),
+                scale,
+            )
+            for of, figure in zip(shown.maps, row, strict=True)
+        )
+    )
 
 
 def show_curve(shown: Shown, period: float, orientation: float) -> None:
@@ -165,6 +187,7 @@ def _shown(lab: StrideLab, picture: Image.Image, zoom: int, verdicts: tuple[str,
         picture=render.encode_png(drawing.middle(np.asarray(picture), SIDE // zoom)),
         maps=tuple(_sampled(s, end, zoom) for s in lab.samplings),
         end=end,
+        zoom=zoom,
         verdicts=verdicts,
     )
 

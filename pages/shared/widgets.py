@@ -18,7 +18,7 @@ from zfnet import Unit
 from zfnet.geometry import shapes
 from zfnet.render import UNSIGNED
 
-_FILTER_COLUMNS = 16
+FILTER_COLUMNS = 16
 
 
 def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "", **options: Any) -> None:
@@ -70,9 +70,9 @@ def first_filters(channel: int, *, key: str, tile: int, alt: str) -> None:
     """Show the filters of conv1 with one of them marked, none for -1; a click selects the filter on every page."""
     backend = session()
     clickable(
-        filters(backend, "conv1", _FILTER_COLUMNS),
+        filters(backend, "conv1", FILTER_COLUMNS),
         [f"conv1:{i}" for i in range(shapes(backend.info.config)["conv1"][0])],
-        _FILTER_COLUMNS,
+        FILTER_COLUMNS,
         tile=(tile, tile),
         key=key,
         alt=alt,
@@ -155,6 +155,11 @@ def class_index() -> int:
     """Return the selected class, or the most probable one."""
     chosen = selection().class_index
     return classification(session(), view(), selection().head).classes[0].index if chosen is None else chosen
+
+
+def top_classes(head: str) -> tuple[int, ...]:
+    """Return the five most probable classes, the first one first."""
+    return tuple(score.index for score in classification(session(), view(), head).classes)
 
 
 def answer() -> None:
