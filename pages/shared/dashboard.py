@@ -14,6 +14,7 @@ st.set_page_config(page_icon=ICON, layout="wide")
 page = st.navigation(
     [
         st.Page("../overview.py", title=t("overview.title"), default=True),
+        st.Page("../lesson.py", title=t("lesson.title"), url_path="lesson"),
         st.Page("../architecture.py", title=t("architecture.title"), url_path="architecture"),
         st.Page("../stride.py", title=t("stride.title"), url_path="stride"),
         st.Page("../feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
@@ -26,7 +27,8 @@ page = st.navigation(
 )
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
-frame.sidebar()
+taken = state.lesson() if page.url_path == "lesson" else None
+frame.sidebar(taken[0].steps[taken[1]].hide if taken else ())
 st.query_params.from_dict(state.selection().to_query())
 frame.header(page.title)
 page.run()

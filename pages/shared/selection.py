@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from pages.shared.texts import LANGUAGES
 from zfnet.cam import METHODS, quick
@@ -72,6 +72,8 @@ class Selection:
     four: bool = False
     tuning: tuple[tuple[str, float], ...] = ()
     seed: int = 0
+    lesson: str = "none"
+    step: int = 0
     language: str = "en"
 
     def to_query(self) -> dict[str, str]:
@@ -107,6 +109,8 @@ class Selection:
             "four": str(int(self.four)),
             "tuning": ",".join(f"{name}:{value:.12g}" for name, value in self.tuning) or "none",
             "seed": str(self.seed),
+            "lesson": self.lesson,
+            "step": str(self.step),
             "lang": self.language,
         }
 
@@ -122,12 +126,14 @@ def consistent(selection: Selection) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What exists to be selected: layers with their (channels, height, width), classes, heads and samples."""
+    """What exists to be selected: layers with their (channels, height, width), classes, heads, samples, and lessons with
+    how many steps they have."""
 
     shapes: Mapping[str, tuple[int, int, int]]
     classes: int
     heads: tuple[str, ...]
     samples: tuple[str, ...]
+    lessons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,7 @@ def from_query(
     """
     layer = _choice(query.get("layer"), tuple(limits.shapes), default.layer)
     channels, height, width = limits.shapes[layer]
+    lesson = _choice(query.get("lesson"), ("none", *limits.lessons), default.lesson)
     readers: dict[str, tuple[str, Callable[[str], object]]] = {
         "image": ("image", lambda t: t if t in limits.samples or _DIGEST.fullmatch(t) else default.image),
         "crop": ("crop", lambda t: _choice(t, CROP_MODES, default.crop)),
@@ -181,6 +188,8 @@ def from_query(
         "four": ("four", lambda t: _choice(t, ("0", "1"), "0") == "1"),
         "tuning": ("tuning", _tuning),
         "seed": ("seed", lambda t: _index(t, 2**31) or 0),
+        "lesson": ("lesson", lambda t: lesson),
+        "step": ("step", lambda t: _index(t, limits.lessons.get(lesson, 1)) or 0),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
     }
     chosen = {f.name: getattr(default, f.name) for f in fields(Selection)}

@@ -1,6 +1,8 @@
 """What a visitor has in hand: the selection, the uploads, and the view that the network sees."""
 
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -8,6 +10,7 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import results, texts
+from pages.shared.lessons import Lesson, Library, files, read_library
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
 from pages.shared.selection import Correction, Limits, Selection, consistent, from_query
 from zfnet import InvalidImageError, crop
@@ -44,14 +47,47 @@ def _begin() -> None:
 
 def _read_address() -> None:
     default = Selection(image=next(iter(samples())), language=browser_language())
+    lessons = {name: len(lesson.steps) for name, lesson in library().lessons.items()}
+    limits = replace(_limits(), lessons=lessons)
+    st.session_state.selection, st.session_state.corrections = from_query(st.query_params.to_dict(), limits, default)
+
+
+def _limits() -> Limits:
+    """Return what exists to be selected, lessons aside, which are made of it."""
     info = results.session().info
-    limits = Limits(
+    return Limits(
         shapes={name: shape for name, shape in shapes(info.config).items() if name in LAYERS},
         classes=info.config.num_classes,
         heads=info.heads,
         samples=tuple(samples()),
     )
-    st.session_state.selection, st.session_state.corrections = from_query(st.query_params.to_dict(), limits, default)
+
+
+def library() -> Library:
+    """Return the lessons as their files are now."""
+    return _library(tuple((path, path.stat().st_mtime_ns) for path in files()))
+
+
+@lru_cache(1)
+def _library(dated: tuple[tuple[Path, int], ...]) -> Library:
+    return read_library([path for path, _ in dated], _limits())
+
+
+def lesson() -> tuple[Lesson, int] | None:
+    """Return the selected lesson and the number of its step, None where none is being taken."""
+    chosen = library().lessons.get(selection().lesson)
+    return None if chosen is None else (chosen, min(selection().step, len(chosen.steps) - 1))
+
+
+def enter(name: str, step: int = 0) -> None:
+    """Go to a step of a lesson, and select what it is about."""
+    select(lesson=name, step=step)
+    taken = lesson()
+    if taken and (asked := taken[0].steps[taken[1]].select):
+        # As in ``select``: what is not asked for is chosen anew by another layer, and the cell by anything else.
+        anew = {"position": "auto"} | ({"channel": "auto"} if "layer" in asked else {})
+        limits = replace(_limits(), lessons={name: step + 1})
+        st.session_state.selection, _ = from_query(anew | dict(asked), limits, selection())
 
 
 def corrections() -> tuple[Correction, ...]:
