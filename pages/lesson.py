@@ -31,7 +31,6 @@ def go(taken: Lesson, step: int) -> None:
         st.button(
             t("lesson.previous"),
             key="previous",
-            icon=":material/arrow_back:",
             shortcut="Left",
             disabled=step == 0,
             on_click=enter,
@@ -40,8 +39,6 @@ def go(taken: Lesson, step: int) -> None:
         st.button(
             t("lesson.next"),
             key="next",
-            icon=":material/arrow_forward:",
-            icon_position="right",
             shortcut="Right",
             disabled=step == len(taken.steps) - 1,
             on_click=enter,

@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pages.shared import evidence, projections, results, stride_parts
+from pages.shared.figures import Figure, figures
 from pages.shared.results import Look
 from pages.shared.state import selection, t, view
 from pages.shared.widgets import class_index, class_name, unit
 from zfnet.geometry import SPATIAL, shapes
 
 _SMALL, _LARGE = 240, 480
+# Three pixels of the page for each one of a filter, which a telephone has room for.
+_WIDE = 336
 
 
 def pictures(names: Sequence[str]) -> None:
@@ -27,7 +30,7 @@ def _show(png: bytes, alt: str, caption: str, width: int = _SMALL) -> None:
 def _filters() -> None:
     count = shapes(results.session().info.config)["conv1"][0]
     drawn = results.filters(results.session(), "conv1", 16)
-    _show(drawn, t("stride.filters_alt", count=count), t("lesson.filters", count=count), _LARGE)
+    figures([Figure(drawn, t("stride.filters_alt", count=count), t("lesson.filters", count=count), side=_WIDE)])
 
 
 def _network() -> None:

@@ -67,9 +67,11 @@ def show(step: Step, asked: Question) -> None:
     made = _prediction(asked)
     st.subheader(_prompt(step, asked), anchor=False)
     if asked.shown:
+        seen, choices = st.columns([1, 3.4], gap="medium")
         alt = t(f"lesson.shown_{asked.kind}", **_values(asked))
-        st.image(asked.shown, alt=alt, width=_SHOWN, output_format="PNG")
-    _options(step, asked, made)
+        seen.image(asked.shown, alt=alt, width=_SHOWN, output_format="PNG")
+    with choices if asked.shown else st.container():
+        _options(step, asked, made)
     if made is None or not made.revealed:
         st.button(
             t("lesson.reveal"),
@@ -152,6 +154,7 @@ def _explain(step: Step, asked: Question) -> None:
     )
     names = [_named(asked, option) for option in asked.options]
     told = [label if name in ("", label) else f"{label} · {name}" for label, name in zip(labels, names, strict=True)]
+    told[asked.right] += " ✓"
     columns = {
         t("lesson.option"): told,
         t(f"lesson.measured_{asked.kind}"): [_measured(asked, option) for option in asked.options],

@@ -126,8 +126,8 @@ def consistent(selection: Selection) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What exists to be selected: layers with their (channels, height, width), classes, heads, samples, and lessons with
-    how many steps they have."""
+    """What exists to be selected: layers with their (channels, height, width), classes, heads, samples, and lessons
+    with their numbers of steps."""
 
     shapes: Mapping[str, tuple[int, int, int]]
     classes: int
