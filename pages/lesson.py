@@ -19,8 +19,8 @@ def choose_lesson() -> None:
             st.caption(t("lesson.size", steps=len(offered.steps), questions=asked))
             st.button(t("lesson.begin"), key=f"begin_{name}", on_click=enter, args=(name,), type="primary")
     for broken in library().errors:
-        values = {key: verbatim(str(value)) for key, value in broken.values.items()}
-        reason = t(f"lesson.broken_{broken.reason}", **values)
+        theirs = {key: verbatim(str(broken.values[key])) for key in ("given", "problem") if key in broken.values}
+        reason = t(f"lesson.broken_{broken.reason}", **(broken.values | theirs))
         st.error(t("lesson.broken", file=verbatim(broken.file), line=broken.line, reason=reason))
 
 

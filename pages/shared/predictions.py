@@ -28,7 +28,8 @@ _FORMS = {
     "period": ".3g",
     "folded": ".0%",
 }
-_TILE, _SHOWN = 150, 200
+# Two tiles beside each other are what a telephone has room for.
+_TILE, _GAP, _SHOWN = 144, 12, 224
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _options(step: Step, asked: Question, made: Prediction | None) -> None:
             on_click=choose,
             selected=chosen,
             smooth=True,
-            gap=12,
+            gap=_GAP,
             captions=labels,
         )
         return

@@ -18,7 +18,7 @@ from pages.shared.questions import (
 )
 from pages.shared.results import Look
 from zfnet import Unit, render
-from zfnet.geometry import CONVOLUTIONS, SPATIAL, receptive_field
+from zfnet.geometry import CONVOLUTIONS, SPATIAL, receptive_field, shapes
 
 PLACES = ("upper_left", "upper_right", "lower_left", "lower_right")
 # A layer's share of silent channels stands out by so much.
@@ -108,19 +108,18 @@ def projection(asked: Asked) -> Question | None:
     return replace(question, shown=maximization(session, layer, channel))
 
 
-def field(asked: Asked) -> Question | None:
+def field(asked: Asked) -> Question:
     """Ask which layer's cells see a square of the picture that is marked."""
-    session, view, chance = asked.session, asked.view, asked.chance("field")
+    config, view, chance = asked.session.info.config, asked.view, asked.chance("field")
     layer = chance.choice(CONVOLUTIONS[1:-1])
-    seen = results.field(session, view, Unit(layer, results.ranking(session, view, layer).channels[0]))
-    if seen.position is None:
-        return None
-    fields = {name: receptive_field(session.info.config, name) for name in CONVOLUTIONS}
+    fields = {name: receptive_field(config, name) for name in CONVOLUTIONS}
     others = chance.sample([name for name in CONVOLUTIONS if name != layer], OPTIONS - 1)
     # In the order of the network: that a higher layer sees more is no secret.
     names = sorted([layer, *others])
     options = tuple(Option(name, fields[name].size) for name in names)
-    box = fields[layer].box(*seen.position, view.width)
+    # In the middle, where the picture does not cut it.
+    middle = shapes(config)[layer][1] // 2
+    box = fields[layer].box(middle, middle, view.width)
     question = Question("field", options, names.index(layer), {"side": fields[layer].size})
     return replace(question, shown=render.encode_png(render.draw_box(np.asarray(view), box)))
 
