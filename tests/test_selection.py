@@ -32,7 +32,13 @@ from zfnet.occlusion import FILLS
 from zfnet.render import UNSIGNED
 
 SHAPES = {name: shape for name, shape in shapes(TABLE).items() if name in LAYERS}
-LIMITS = Limits(shapes=SHAPES, classes=1000, heads=("fc", "gap"), samples=("cat", "dog", "shapes"))
+LIMITS = Limits(
+    shapes=SHAPES,
+    classes=1000,
+    heads=("fc", "gap"),
+    samples=("cat", "dog", "shapes"),
+    lessons={"edges": 6, "stride": 1},
+)
 DEFAULT = Selection(image="cat")
 DIGEST = "sha256-" + "0123456789abcdef" * 4
 
@@ -47,6 +53,7 @@ def anything(rng: random.Random) -> Selection:
     """Return any selection that exists."""
     layer = rng.choice(list(SHAPES))
     channels, height, width = SHAPES[layer]
+    lesson = rng.choice(["none", *LIMITS.lessons])
     return consistent(
         Selection(
             image=rng.choice([*LIMITS.samples, DIGEST]),
@@ -82,6 +89,8 @@ def anything(rng: random.Random) -> Selection:
             compared=rng.choice(COMPARED),
             present=rng.choice([True, False]),
             seed=rng.choice([0, 7, rng.randrange(10**9), rng.randrange(2**31), 2**31 - 1]),
+            lesson=lesson,
+            step=rng.randrange(LIMITS.lessons.get(lesson, 1)),
             language=rng.choice(list(LANGUAGES)),
         )
     )
@@ -152,6 +161,8 @@ def test_every_field_is_written_even_where_it_is_the_default() -> None:
         "pinned": "none",
         "compared": "map",
         "present": "0",
+        "lesson": "none",
+        "step": "0",
         "lang": "en",
     }
 
@@ -221,6 +232,8 @@ def test_an_empty_address_means_the_defaults() -> None:
         ("seed", "-1", "0"),
         ("seed", "2147483648", "2147483647"),
         ("seed", "dice", "0"),
+        ("lesson", "chemistry", "none"),
+        ("step", "3", "0"),  # of no lesson
         ("lang", "fr", "en"),
     ],
 )
@@ -234,6 +247,11 @@ def test_a_channel_and_a_position_are_limited_by_the_layer_of_the_same_link() ->
     selection, corrections = read(layer="conv1", channel="200", position="111,112")
     assert (selection.layer, selection.channel, selection.position) == ("conv1", 95, (111, 111))
     assert corrections == {"channel": ("200", "95"), "position": ("111,112", "111,111")}
+
+
+def test_a_step_is_limited_by_the_lesson_of_the_same_link() -> None:
+    selection, corrections = read(step="9", lesson="edges")
+    assert (selection.lesson, selection.step, corrections) == ("edges", 5, {"step": ("9", "5")})
 
 
 def test_one_wrong_parameter_leaves_the_others_alone() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.shared import results
 from pages.shared.architecture_parts import switch
 from pages.shared.clickable import clickable
-from pages.shared.pictures import samples
+from pages.shared.pictures import embedded
 from pages.shared.state import select, selection, t, uploads
 from zfnet import crop
 from zfnet.audit import ALWAYS_ON, DUPLICATE, FLAGS, LayerAudit
@@ -23,7 +23,7 @@ def audit() -> None:
     own = tuple(crop(upload.picture) for upload in uploads().values())
     with st.spinner(t("audit.busy")):
         found = {layer.layer: layer for layer in results.audit(results.session(), own)}
-    st.caption(t("audit.over", pictures=len(samples()) + len(own), samples=len(samples()), own=len(own)))
+    st.caption(t("audit.over", pictures=len(embedded()) + len(own), samples=len(embedded()), own=len(own)))
     counts, channels = st.columns([1, 1.2], gap="medium")
     with counts:
         st.table(_counts(list(found.values())), border="horizontal", hide_header=False, alt=t("audit.table_alt"))

@@ -13,6 +13,7 @@ state.follow_history()
 st.set_page_config(page_icon=ICON, layout="wide")
 pages = [
     st.Page("../overview.py", title=t("overview.title"), default=True),
+    st.Page("../lesson.py", title=t("lesson.title"), url_path="lesson"),
     st.Page("../unit.py", title=t("unit.title"), url_path="unit"),
     st.Page("../feature_maps.py", title=t("feature_maps.title"), url_path="feature-maps"),
     st.Page("../deconvnet.py", title=t("deconvnet.title"), url_path="deconvnet"),
@@ -27,7 +28,8 @@ pages = [
 page = st.navigation(pages, position="top")
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
-frame.sidebar()
+taken = state.lesson() if page.url_path == "lesson" else None
+frame.sidebar(taken[0].steps[taken[1]].hide if taken else ())
 st.query_params.from_dict(state.address() | glossary.parameter())
 if state.selection().present:
     presenter.show(page, {one.url_path: one for one in pages})

@@ -1,6 +1,8 @@
 """What stands around every page: the choice of picture, unit and class at the side, what the network saw and says on
 top."""
 
+from collections.abc import Collection
+
 import numpy as np
 import streamlit as st
 
@@ -53,8 +55,8 @@ ol.answer span:not(.bar) { position: relative; }
 </style>"""
 
 
-def sidebar() -> None:
-    """Show the choices that all pages share."""
+def sidebar(hidden: Collection[str] = ()) -> None:
+    """Show the choices that all pages share, less those of ``CONTROLS`` that are hidden."""
     st.html(_STYLE)
     with st.sidebar:
         choose(
@@ -66,23 +68,9 @@ def sidebar() -> None:
             required=True,
             label_visibility="collapsed",
         )
-        _pictures()
-        _upload()
-        choose(
-            st.segmented_control,
-            "crop",
-            t("frame.crop"),
-            options=list(CROP_MODES),
-            format_func=lambda mode: t(f"frame.crop_{mode}"),
-            required=True,
-            help=t("frame.crop_help"),
-        )
-        if selection().crop == "move" and picture().width == picture().height:
-            st.caption(t("frame.square"))
-        elif selection().crop == "move":
-            choose(st.slider, "offset", t("frame.offset"), min_value=0.0, max_value=1.0, step=0.05)
-        _unit()
-        _network()
+        for name, control in CONTROLS.items():
+            if name not in hidden:
+                control()
 
 
 def header(name: str) -> None:
@@ -116,7 +104,7 @@ def _pictures() -> None:
     """Show samples and uploads as one strip."""
     sent, language = uploads(), selection().language
     names = [*sent, *samples()]
-    shown = [sent[name].picture if name in sent else sample_picture(name) for name in names]
+    shown = (sent[name].picture if name in sent else sample_picture(name) for name in names)
     clickable(
         strip(tuple(names), _STRIP_COLUMNS, shown),
         [sent[n].name if n in sent else samples()[n].title(language) for n in names],
@@ -159,6 +147,23 @@ def _upload() -> None:
         st.button(t("export.restore"), key="restore", on_click=restore_selection)
 
 
+def _crop() -> None:
+    """Show the choice of the square that the network gets."""
+    choose(
+        st.segmented_control,
+        "crop",
+        t("frame.crop"),
+        options=list(CROP_MODES),
+        format_func=lambda mode: t(f"frame.crop_{mode}"),
+        required=True,
+        help=t("frame.crop_help"),
+    )
+    if selection().crop == "move" and picture().width == picture().height:
+        st.caption(t("frame.square"))
+    elif selection().crop == "move":
+        choose(st.slider, "offset", t("frame.offset"), min_value=0.0, max_value=1.0, step=0.05)
+
+
 def _unit() -> None:
     """Show the choice of layer, channel and class."""
     backend, current = session(), view()
@@ -177,9 +182,9 @@ def _unit() -> None:
 
 
 def _verdict() -> None:
-    """Say how the network did on a sample, whose right answer is known."""
+    """Say how the network did on a sample whose right answer is known."""
     sample = samples().get(selection().image)
-    if sample is None:
+    if sample is None or (not sample.classes and sample.kind != "pattern"):
         return
     if not sample.classes:
         st.markdown(f"{_KNOWN} {t('frame.verdict_pattern')}")
@@ -215,3 +220,7 @@ def _network() -> None:
     ] or [t("frame.accuracy_unknown")]
     lines += [t("frame.factored", layers=", ".join(info.ranks), rank=max(info.ranks.values()))] if info.ranks else []
     st.caption("  \n".join(lines))
+
+
+# In the order in which they stand; a lesson hides some of them by these names.
+CONTROLS = {"pictures": _pictures, "upload": _upload, "crop": _crop, "unit": _unit, "network": _network}

@@ -4,7 +4,7 @@ A result is kept for everybody under the checkpoint's id, the digest of the view
 function computes for the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -14,7 +14,7 @@ import streamlit as st
 from PIL import Image, ImageOps
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
 
-from pages.shared.pictures import sample_picture, samples
+from pages.shared.pictures import embedded, sample_picture
 from zfnet import InferenceSession, Unit, crop, render
 from zfnet.audit import LayerAudit
 from zfnet.classification import Classification
@@ -160,14 +160,14 @@ def statistics(session: InferenceSession, view: Image.Image) -> tuple[LayerStati
 
 @cached
 def fixed_limit(session: InferenceSession, layer: str) -> float:
-    """Return where the fixed scale of a layer ends: the same for every picture."""
-    return session.fixed_limit([crop(sample_picture(name)) for name in samples()], layer, cancel=abandoned)
+    """Return where the fixed scale of a layer ends: the same for every picture and in every school."""
+    return session.fixed_limit([crop(sample_picture(name)) for name in embedded()], layer, cancel=abandoned)
 
 
 @cached
 def audit(session: InferenceSession, own: tuple[Image.Image, ...]) -> tuple[LayerAudit, ...]:
-    """Return which filters are bad, over all samples and a visitor's own views."""
-    shown = (crop(sample_picture(name)) for name in samples())
+    """Return which filters are bad, over the project's samples and a visitor's own views."""
+    shown = (crop(sample_picture(name)) for name in embedded())
     return session.audit(chain(shown, own), cancel=abandoned)
 
 
@@ -220,7 +220,7 @@ def feature_map(session: InferenceSession, view: Image.Image, unit: Unit, look: 
 
 
 @cached
-def strip(ids: tuple[str, ...], columns: int, _pictures: Sequence[Image.Image]) -> bytes:
+def strip(ids: tuple[str, ...], columns: int, _pictures: Iterable[Image.Image]) -> bytes:
     """Lay small versions of pictures, known by their ids, in one picture."""
     tiles = [np.asarray(ImageOps.fit(picture, (THUMBNAIL, THUMBNAIL))) for picture in _pictures]
     return render.encode_png(render.mosaic(tiles, columns, gap=0))

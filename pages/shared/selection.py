@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from pages.shared.texts import LANGUAGES
 from zfnet.cam import METHODS, quick
@@ -77,6 +77,8 @@ class Selection:
     pinned: tuple[str, str, float] | None = None
     compared: str = "map"
     present: bool = False
+    lesson: str = "none"
+    step: int = 0
     language: str = "en"
 
     def to_query(self) -> dict[str, str]:
@@ -115,6 +117,8 @@ class Selection:
             "pinned": "none" if self.pinned is None else "{},{},{:.12g}".format(*self.pinned),
             "compared": self.compared,
             "present": str(int(self.present)),
+            "lesson": self.lesson,
+            "step": str(self.step),
             "lang": self.language,
         }
 
@@ -130,12 +134,14 @@ def consistent(selection: Selection) -> Selection:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What exists to be selected: layers with their (channels, height, width), classes, heads and samples."""
+    """What exists to be selected: layers with their (channels, height, width), classes, heads, samples, and lessons
+    with their numbers of steps."""
 
     shapes: Mapping[str, tuple[int, int, int]]
     classes: int
     heads: tuple[str, ...]
     samples: tuple[str, ...]
+    lessons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,7 @@ def from_query(
     """
     layer = _choice(query.get("layer"), tuple(limits.shapes), default.layer)
     channels, height, width = limits.shapes[layer]
+    lesson = _choice(query.get("lesson"), ("none", *limits.lessons), default.lesson)
 
     def known(image: str) -> bool:
         return image in limits.samples or _DIGEST.fullmatch(image) is not None
@@ -196,6 +203,8 @@ def from_query(
         "pinned": ("pinned", lambda t: _pinned(t, known)),
         "compared": ("compared", lambda t: _choice(t, COMPARED, default.compared)),
         "present": ("present", lambda t: _choice(t, ("0", "1"), "0") == "1"),
+        "lesson": ("lesson", lambda t: lesson),
+        "step": ("step", lambda t: _index(t, limits.lessons.get(lesson, 1)) or 0),
         "lang": ("language", lambda t: _choice(t, tuple(LANGUAGES), default.language)),
     }
     chosen = {f.name: getattr(default, f.name) for f in fields(Selection)}

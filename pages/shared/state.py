@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared import results, texts
 from pages.shared.export import restore
+from pages.shared.lessons import Lesson, Library, files, read_library
 from pages.shared.pictures import Upload, read_upload, sample_picture, samples
 from pages.shared.selection import Correction, Limits, Selection, consistent, from_query
 from zfnet import InvalidImageError, __version__, crop
@@ -52,15 +55,21 @@ def _read_address() -> None:
 def _follow(query: Mapping[str, str]) -> None:
     """Select what parameters ask for, and keep what they asked for and cannot have."""
     default = Selection(image=next(iter(samples())), language=browser_language())
+    lessons = {name: len(lesson.steps) for name, lesson in library().lessons.items()}
+    limits = replace(_limits(), lessons=lessons)
+    st.session_state.selection, st.session_state.corrections = from_query(query, limits, default)
+    st.session_state.foreign = {key: query[key] for key, own in provenance().items() if query.get(key, own) != own}
+
+
+def _limits() -> Limits:
+    """Return what exists to be selected, lessons aside, which are made of it."""
     info = results.session().info
-    limits = Limits(
+    return Limits(
         shapes={name: shape for name, shape in shapes(info.config).items() if name in LAYERS},
         classes=info.config.num_classes,
         heads=info.heads,
         samples=tuple(samples()),
     )
-    st.session_state.selection, st.session_state.corrections = from_query(query, limits, default)
-    st.session_state.foreign = {key: query[key] for key, own in provenance().items() if query.get(key, own) != own}
 
 
 def provenance() -> dict[str, str]:
@@ -76,6 +85,33 @@ def address() -> dict[str, str]:
 def foreign() -> dict[str, str]:
     """Return the version and the checkpoint that the opened link was made with, as far as they are not these."""
     return st.session_state.foreign  # type: ignore[no-any-return]
+
+
+def library() -> Library:
+    """Return the lessons as their files are now."""
+    return _library(tuple((path, path.stat().st_mtime_ns) for path in files()))
+
+
+@lru_cache(1)
+def _library(dated: tuple[tuple[Path, int], ...]) -> Library:
+    return read_library([path for path, _ in dated], _limits())
+
+
+def lesson() -> tuple[Lesson, int] | None:
+    """Return the selected lesson and the number of its step, None where none is being taken."""
+    chosen = library().lessons.get(selection().lesson)
+    return None if chosen is None else (chosen, min(selection().step, len(chosen.steps) - 1))
+
+
+def enter(name: str, step: int = 0) -> None:
+    """Go to a step of a lesson, and select what it is about."""
+    select(lesson=name, step=step)
+    taken = lesson()
+    if taken and (asked := taken[0].steps[taken[1]].select):
+        # As in ``select``: what is not asked for is chosen anew by another layer, and the cell by anything else.
+        anew = {"position": "auto"} | ({"channel": "auto"} if "layer" in asked else {})
+        limits = replace(_limits(), lessons={name: step + 1})
+        st.session_state.selection, _ = from_query(anew | dict(asked), limits, selection())
 
 
 def corrections() -> tuple[Correction, ...]:
