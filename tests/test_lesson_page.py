@@ -10,7 +10,7 @@ from pages.shared import state, texts
 from tests.test_pages import Open, chosen, run, visit, words
 
 __all__ = ["visit"]  # a fixture
-NAMES = ("edges-to-parts", "which-pixels", "stride")
+NAMES = ("edges-to-parts", "which-pixels", "why-stride-two")
 
 
 def lesson(name: str) -> Any:
@@ -70,7 +70,7 @@ def test_every_step_is_shown_on_any_picture(picture: str, visit: Open) -> None:
 
 
 def test_the_answer_is_shown_only_after_a_prediction(visit: Open) -> None:
-    at = visit("lesson", lesson="stride", step="2", layer="conv1", period="5")
+    at = visit("lesson", lesson="why-stride-two", step="2", layer="conv1", period="5")
     measured = texts.text("lesson.measured_period", "en")
     assert button(at, "reveal").disabled
     assert not at.table

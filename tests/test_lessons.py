@@ -40,7 +40,7 @@ def library(*paths: Path) -> Library:
 
 
 def test_the_project_has_three_lessons() -> None:
-    assert [path.stem for path in OWN] == ["edges-to-parts", "stride", "which-pixels"]
+    assert [path.stem for path in OWN] == ["edges-to-parts", "which-pixels", "why-stride-two"]
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)

@@ -25,6 +25,7 @@ pages = [
     st.Page("../stride.py", title=t("stride.title"), url_path="stride"),
     st.Page("../glossary.py", title=t("glossary.title"), url_path="glossary"),
 ]
+frame.style()
 page = st.navigation(pages, position="top")
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")

@@ -1,5 +1,7 @@
 """The pictures of a page as they are shown: each with its explanation, its recipe and its file below it."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.shared.exhibits import Exhibit
@@ -32,7 +34,9 @@ def source(image: str | None = None, crop: str | None = None, offset: float | No
     now = selection()
     name = image or now.image
     known = samples().get(name) or next(iter(samples().values()))
-    file = uploads()[name].name if name in uploads() else f"assets/samples/{known.file}"
+    # Where a teacher's folder lies on the server is nobody's business.
+    file = Path(known.file).name if known.kind == "own" else f"assets/samples/{known.file}"
+    file = uploads()[name].name if name in uploads() else file
     cut = (now.crop, now.offset) if crop is None or offset is None else (crop, offset)
     return Source(file, *cut, session().info.checkpoint_id)
 
@@ -48,7 +52,7 @@ def under(*exhibits: Exhibit) -> None:
     title, shown = st.session_state[_SHOWN]
     shown.update({exhibit.name: exhibit for exhibit in exhibits})
     about = st.popover(
-        t("exhibits.about" if len(exhibits) == 1 else "exhibits.abouts"),
+        t("exhibits.about"),
         icon=":material/info:",
         type="tertiary",
         key=f"about_{exhibits[0].name}",

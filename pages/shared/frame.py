@@ -42,7 +42,9 @@ _STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
 .stMainBlockContainer h1 { padding: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
-/* All pages in one line of 1280 pixels. */
+/* All pages in one line of 1280 pixels: beside them, Streamlit keeps five times the room that its menu takes. */
+[data-testid="stTopNav"] { flex: 1 1 0; padding-right: 0; }
+[data-testid="stTopNav"] + div { flex: none; width: 2.5rem; min-width: 0; }
 [data-testid="stTopNavLink"] { padding: 0 5px; }
 .rc-overflow-item > div { margin-right: 1px; }
 [data-testid="stCaptionContainer"] a { color: inherit; }
@@ -55,9 +57,13 @@ ol.answer span:not(.bar) { position: relative; }
 </style>"""
 
 
+def style() -> None:
+    """Say how all pages look; before the navigation, which takes its measure once."""
+    st.html(_STYLE)
+
+
 def sidebar(hidden: Collection[str] = ()) -> None:
     """Show the choices that all pages share, less those of ``CONTROLS`` that are hidden."""
-    st.html(_STYLE)
     with st.sidebar:
         choose(
             st.segmented_control,

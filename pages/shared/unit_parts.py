@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from pages.shared import results
 from pages.shared.charts import bars
 from pages.shared.clickable import clickable
-from pages.shared.pictures import sample_picture, samples
+from pages.shared.pictures import embedded, sample_picture
 from pages.shared.results import Look, abandoned, cached
 from pages.shared.scaled_units import scaled
 from pages.shared.state import select, selection, t, view
@@ -34,7 +34,7 @@ class Peaks:
 @cached
 def peaks(session: InferenceSession, layer: str) -> Peaks:
     """Return how strongly the project's samples excite a layer."""
-    found = [session.feature_maps(crop(sample_picture(name)), layer, cancel=abandoned).values for name in samples()]
+    found = [session.feature_maps(crop(sample_picture(name)), layer, cancel=abandoned).values for name in embedded()]
     flat = np.stack([values.reshape(len(values), -1) for values in found])
     return Peaks(flat.max(2), flat.argmax(2))
 
@@ -151,12 +151,12 @@ def excited_by(chosen: Unit) -> None:
     found = peaks(backend, chosen.layer)
     values = found.values[:, chosen.channel]
     order = [int(i) for i in np.argsort(-values, kind="stable")[:_SAMPLES] if values[i] > 0 or chosen.layer == "fc8"]
-    names = [list(samples())[i] for i in order]
+    names = [list(embedded())[i] for i in order]
     st.subheader(t("unit.samples"), anchor=False)
     if not names:
         st.caption(t("unit.samples_none"))
         return
-    titles = [samples()[name].title(selection().language) for name in names]
+    titles = [embedded()[name].title(selection().language) for name in names]
     told = [results.rounded(values[i]) for i in order]
     labels = [t("unit.sample", title=title, value=value) for title, value in zip(titles, told, strict=True)]
     clickable(
@@ -172,7 +172,7 @@ def excited_by(chosen: Unit) -> None:
         gap=8,
         captions=told,
     )
-    st.caption(t("unit.samples_caption", count=len(samples())))
+    st.caption(t("unit.samples_caption", count=len(embedded())))
 
 
 @cached
