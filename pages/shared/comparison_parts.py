@@ -101,23 +101,24 @@ def unit_maps(two: Two, chosen: Unit) -> None:
         cells, caption = f"cells-{name}-{number + 1}", t("compare.cells", title=two.names[number])
         made = recipe(number, on_picture=False)
         exhibits.append(replace(exhibits[0], name=cells, png=side.cells, caption=caption, recipe=made, arrays=None))
-    _show(two, shown, colormap, t("compare.bar_map", end=f"{found.end:.3g}"))
+    _show(two, shown, scale, t("compare.bar_map", end=f"{found.end:.3g}"))
 
 
 def projection(two: Two, chosen: Unit) -> None:
     """Show which pixels drove a unit: what its strongest cell saw, and its projection."""
     name = f"{chosen.layer}:{chosen.channel}"
     found = comparison.projected(results.session(), two.views, chosen)
+    scale = Scale("grey", -found.end, found.end, t("deconvnet.scale"))
     shown = _exhibits(
         two,
         found,
         f"projection-{name}",
         alt=lambda number: t("compare.projection_alt", name=name, title=two.titles[number]),
         recipe=lambda number: recipes.two_projections(two.pair(number), chosen, found.end),
-        scale=Scale("grey", -found.end, found.end, t("deconvnet.scale")),
+        scale=scale,
     )
     bar = t("compare.bar_projection", end=f"{found.end:.3g}")
-    _show(two, shown, "grey", bar, silent=t("compare.silent", unit=name))
+    _show(two, shown, scale, bar, silent=t("compare.silent", unit=name))
 
 
 def class_evidence(two: Two) -> None:
@@ -138,7 +139,7 @@ def class_evidence(two: Two) -> None:
 
     scale = Scale(now.colormap, 0.0, found.end, t("gradcam.scale"))
     shown = _exhibits(two, found, f"evidence-{index}", alt=alt, recipe=recipe, scale=scale)
-    _show(two, shown, now.colormap, t("compare.bar_class", end=f"{found.end:.3g}"))
+    _show(two, shown, scale, t("compare.bar_class", end=f"{found.end:.3g}"))
 
 
 def layer(two: Two, chosen: Unit) -> None:
@@ -172,7 +173,7 @@ def layer(two: Two, chosen: Unit) -> None:
         exhibits.append(
             Exhibit("two_pictures", name, found.sheets[number], alt, caption, recipe, scale, picture_title=title)
         )
-    _scale(colormap, t("compare.bar_map", end=f"{found.end:.3g}"))
+    _scale(scale, t("compare.bar_map", end=f"{found.end:.3g}"))
     under(*exhibits)
     alike = "–" if found.correlation is None else results.rounded(found.correlation)
     st.markdown(t("compare.layer", layer=of, both=found.both, count=len(found.peaks[0]), correlation=alike))
@@ -218,31 +219,27 @@ def _exhibits(
     return shown
 
 
-def _show(two: Two, shown: Sequence[Sequence[Exhibit]], colormap: str, bar: str, *, silent: str = "") -> None:
+def _show(two: Two, shown: Sequence[Sequence[Exhibit]], scale: Scale, bar: str, *, silent: str = "") -> None:
     """Show what there is of both pictures, the scale that they share, and what belongs to them."""
     for number, place in enumerate(st.columns(2, gap="medium")):
         with place:
             st.markdown(_heading(two, number))
             if not shown[number]:
                 st.info(silent)
-            elif len(shown[number]) == 1:
-                _picture(shown[number][0])
-            else:
-                for part, exhibit in zip(st.columns(_WIDTHS, gap="small"), shown[number], strict=True):
-                    with part:
-                        _picture(exhibit)
+                continue
+            for part, exhibit in zip(
+                st.columns(_WIDTHS[: len(shown[number])], gap="small"), shown[number], strict=True
+            ):
+                with part:
+                    picture(exhibit.png, exhibit.alt, exhibit.caption)
     if exhibits := [*shown[0], *shown[1]]:
-        _scale(colormap, bar)
+        _scale(scale, bar)
         under(*exhibits)
 
 
-def _picture(exhibit: Exhibit) -> None:
-    picture(exhibit.png, exhibit.alt, exhibit.caption)
-
-
-def _scale(colormap: str, words: str) -> None:
-    alt = t("compare.bar_projection_alt" if colormap == _SIGNED else "compare.bar_alt")
-    picture(results.colour_bar(colormap), alt, words)
+def _scale(scale: Scale, words: str) -> None:
+    alt = t("compare.bar_projection_alt" if scale.low < 0 else "compare.bar_alt")
+    picture(results.colour_bar(scale.colormap), alt, words)
 
 
 def _heading(two: Two, number: int) -> str:
