@@ -227,9 +227,8 @@ def _show(two: Two, shown: Sequence[Sequence[Exhibit]], scale: Scale, bar: str, 
             if not shown[number]:
                 st.info(silent)
                 continue
-            for part, exhibit in zip(
-                st.columns(_WIDTHS[: len(shown[number])], gap="small"), shown[number], strict=True
-            ):
+            parts = st.columns(_WIDTHS[: len(shown[number])], gap="small")
+            for part, exhibit in zip(parts, shown[number], strict=True):
                 with part:
                     picture(exhibit.png, exhibit.alt, exhibit.caption)
     if exhibits := [*shown[0], *shown[1]]:
