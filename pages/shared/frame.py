@@ -5,9 +5,8 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from pages.shared.clickable import clickable
-from pages.shared.pictures import sample_picture, samples
-from pages.shared.results import classification, plain, ranking, session, strip
+from pages.shared.pictures import samples
+from pages.shared.results import classification, plain, ranking, session
 from pages.shared.share import toolbar
 from pages.shared.state import (
     MAX_UPLOADS,
@@ -28,13 +27,12 @@ from pages.shared.state import (
     view,
 )
 from pages.shared.texts import LANGUAGES
-from pages.shared.widgets import answer, choose, choose_any_class, class_name
+from pages.shared.widgets import answer, choose, choose_any_class, class_name, thumbnails
 from pages.shared.widgets import picture as show
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
 
-_STRIP_COLUMNS, _STRIP_TILE = 5, 45
 _KNOWN = ":material/info:"
 # Streamlit leaves the height of a hand above a page, makes links in captions too pale to read, draws bars only one to a
 # line, and breaks Korean within words.
@@ -108,19 +106,11 @@ def verbatim(text: str) -> str:
 
 def _pictures() -> None:
     """Show samples and uploads as one strip."""
-    sent, language = uploads(), selection().language
-    names = [*sent, *samples()]
-    shown = (sent[name].picture if name in sent else sample_picture(name) for name in names)
-    clickable(
-        strip(tuple(names), _STRIP_COLUMNS, shown),
-        [sent[n].name if n in sent else samples()[n].title(language) for n in names],
-        _STRIP_COLUMNS,
-        tile=(_STRIP_TILE, _STRIP_TILE),
-        smooth=True,
+    thumbnails(
+        selection().image,
         key="pictures",
-        alt=t("frame.strip_alt", samples=len(samples()), uploads=len(sent)),
-        on_click=lambda i: select(image=names[i], crop="centre"),
-        selected=names.index(selection().image) if selection().image in names else -1,
+        alt=t("frame.strip_alt", samples=len(samples()), uploads=len(uploads())),
+        on_click=lambda name: select(image=name, crop="centre"),
     )
 
 

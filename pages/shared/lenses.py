@@ -117,7 +117,7 @@ def maximization() -> Exhibit | None:
         if of_class
         else t("lenses.maximization", unit=name(unit()))
     )
-    large, recipe = results.large(results.opened(made)), recipes.maximization(source(), made)
+    large, recipe = results.large(made.pixels()), recipes.maximization(source(), made)
     return Exhibit("maximization", f"maximization-{name(unit())}", large, alt, caption, recipe)
 
 

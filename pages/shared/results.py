@@ -295,12 +295,6 @@ def gallery(session: InferenceSession, layer: str) -> list[Premade]:
     return [made for made in _gallery(session.info.checkpoint_id).values() if made.unit.layer == layer]
 
 
-def opened(made: Premade) -> np.ndarray:
-    """Return the pixels of a picture of the gallery, uint8 (H, W, 3)."""
-    with Image.open(made.file) as picture:
-        return np.asarray(picture.convert("RGB"))
-
-
 _gallery = cache(read_galleries)
 
 

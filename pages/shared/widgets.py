@@ -12,13 +12,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.clickable import clickable
 from pages.shared.glossary import linked
-from pages.shared.results import classification, filters, ranking, session
-from pages.shared.state import select, selection, t, view
+from pages.shared.pictures import sample_picture, samples
+from pages.shared.results import classification, filters, ranking, session, strip
+from pages.shared.state import select, selection, t, uploads, view
 from zfnet import Unit
 from zfnet.geometry import shapes
 from zfnet.render import UNSIGNED
 
 FILTER_COLUMNS = 16
+_STRIP_COLUMNS, _STRIP_TILE = 5, 45
 
 
 def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "", **options: Any) -> None:
@@ -63,6 +65,24 @@ def choose_any_class(field: str, label: str, placeholder: str, **options: Any) -
         placeholder=placeholder,
         index=None,
         **options,
+    )
+
+
+def thumbnails(chosen: str, *, key: str, alt: str, on_click: Callable[[str], None]) -> None:
+    """Show samples and uploads as one strip with one of them marked; ``on_click`` gets the id of the clicked one."""
+    sent, language = uploads(), selection().language
+    names = [*sent, *samples()]
+    shown = (sent[name].picture if name in sent else sample_picture(name) for name in names)
+    clickable(
+        strip(tuple(names), _STRIP_COLUMNS, shown),
+        [sent[n].name if n in sent else samples()[n].title(language) for n in names],
+        _STRIP_COLUMNS,
+        tile=(_STRIP_TILE, _STRIP_TILE),
+        smooth=True,
+        key=key,
+        alt=alt,
+        on_click=lambda i: on_click(names[i]),
+        selected=names.index(chosen) if chosen in names else -1,
     )
 
 
