@@ -93,7 +93,7 @@ def one(whole_map: bool) -> None:
         row, column = found.position or (0, 0)
         st.markdown(t("deconvnet.seed", unit=channel, row=row, column=column, activation=found.activation))
         down = projections.descent(backend, current, at)
-        st.subheader(t("deconvnet.way"), anchor=False)
+        st.header(t("deconvnet.way"), anchor=False)
         count = down.stages[0].shape[0]
         start = {"seed": results.number(down.seed), "count": count, "rms": down.seed / count**0.5}
         st.caption(t("deconvnet.way_caption", **start))
@@ -169,7 +169,7 @@ def thumbnail(stage: projections.StagePicture) -> Figure:
 
 def switches(at: Unit, down: projections.WayDown) -> None:
     """Show where the poolings on the way found their maxima, and where the signal comes back."""
-    st.subheader(t("deconvnet.switches"), anchor=False)
+    st.header(t("deconvnet.switches"), anchor=False)
     for i, (place, pool) in enumerate(zip(st.columns(3, gap="medium"), down.switches, strict=False)):
         with place:
             values = {"layer": pool.layer, "channel": pool.channel, "count": pool.arriving, "of": pool.channels}
@@ -181,7 +181,7 @@ def switches(at: Unit, down: projections.WayDown) -> None:
 
 def rules(of: Unit, found: projections.ProjectionPictures) -> None:
     """Show what the other rules at a ReLU would give for the same cell."""
-    st.subheader(t("deconvnet.rules"), anchor=False)
+    st.header(t("deconvnet.rules"), anchor=False)
     ways = {"deconvnet": (found.patch, found.limit)}
     ways |= {method: projections.saliency(backend, current, of, method) for method in METHODS}
     for place, (rule, (png, limit)) in zip(st.columns(3, gap="medium"), ways.items(), strict=True):
