@@ -127,8 +127,8 @@ def arithmetic(of: Sum) -> None:
 
 
 def _heads(*names: str) -> str:
-    heads = (t(f"feature_maps.head_{name}") if name else "" for name in names)
-    return f"<tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
+    heads = (f"<th>{t(f'feature_maps.head_{name}')}</th>" if name else "<td></td>" for name in names)
+    return f"<tr>{''.join(heads)}</tr>"
 
 
 def _line(name: str, value: float, kind: str = "") -> str:
