@@ -12,10 +12,11 @@ from zfnet.render import palette
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_PLAIN, _CHOSEN = "#3b528b", "#e4572e"
+# Seen on white and on black: at least three to one.
+_PLAIN, _CHOSEN = "#5b7fc7", "#e4572e"
 # So many bars have their names below them.
 _NAMED = 24
-_LINES = ("#9aa0a6", "#21918c", "#e4572e", "#3b528b")
+_LINES = ("#7d8790", "#21918c", "#e4572e", "#5b7fc7")
 
 
 def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:

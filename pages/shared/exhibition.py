@@ -12,7 +12,7 @@ from pages.shared.recipes import Source
 from pages.shared.results import session
 from pages.shared.state import selection, t, uploads
 from pages.shared.take_home import offer, picture_button
-from pages.shared.widgets import picture
+from pages.shared.widgets import drawing, picture
 
 _SHOWN = "exhibits"
 
@@ -43,7 +43,8 @@ def source(image: str | None = None, crop: str | None = None, offset: float | No
 
 def show(exhibit: Exhibit) -> None:
     """Show a picture as wide as its place, with all that belongs to it."""
-    picture(exhibit.png, exhibit.alt, exhibit.caption)
+    shown = drawing if exhibit.kind == "diagram" else picture
+    shown(exhibit.png, exhibit.alt, exhibit.caption)
     under(exhibit)
 
 

@@ -66,7 +66,7 @@ def score(lesson: Lesson) -> tuple[int, int]:
 def show(step: Step, asked: Question) -> None:
     """Ask, take a prediction, and show what is measured once it is wanted."""
     made = _prediction(asked)
-    st.subheader(_prompt(step, asked), anchor=False)
+    st.header(_prompt(step, asked), anchor=False)
     if asked.shown:
         seen, choices = st.columns([1, 3.4], gap="medium")
         alt = t(f"lesson.shown_{asked.kind}", **_values(asked))

@@ -59,7 +59,7 @@ def gallery() -> None:
     if not units:
         return
     chosen = Unit(layer, class_index() if classes else unit().channel)
-    st.subheader(t("maximization.gallery_classes" if classes else "maximization.gallery", layer=layer), anchor=False)
+    st.header(t("maximization.gallery_classes" if classes else "maximization.gallery", layer=layer), anchor=False)
     caption = t("maximization.gallery_what_classes" if classes else "maximization.gallery_what", count=len(units))
     st.caption(caption)
     names = [class_name(one.channel) if classes else str(one) for one in units]

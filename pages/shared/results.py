@@ -4,6 +4,7 @@ A result is kept for everybody under the checkpoint's id, the digest of the view
 function computes for the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -277,6 +278,13 @@ def diagram(
 ) -> bytes:
     """Draw a network, by default the loaded one, to scale in a picture of (width, height), with one layer marked."""
     return render.encode_png(render.diagram(rows or session.architecture(), layer, size))
+
+
+@cached
+def dimmed(png: bytes) -> bytes:
+    """Return a drawing on white as one on black."""
+    with Image.open(io.BytesIO(png)) as drawn:
+        return render.encode_png(render.on_dark(np.asarray(drawn.convert("RGB"))))
 
 
 @cached

@@ -55,7 +55,7 @@ def neighbours(chosen: Unit) -> None:
     before, after = (f"{chosen.layer}:{order[(at + step) % len(order)]}" for step in (-1, 1))
     name = f"{chosen.layer}:{chosen.channel}"
     title = name if chosen.layer != "fc8" else f"{name} · {class_name(chosen.channel)}"
-    st.subheader(title, anchor=False, width="content")
+    st.header(title, anchor=False, width="content")
     step(before, "Left", channel=order[at - 1])
     step(after, "Right", channel=order[(at + 1) % len(order)])
     if layer:
@@ -78,7 +78,7 @@ def step(label: str, shortcut: str, **to: object) -> None:
 
 def feeds(chosen: Unit) -> None:
     """Show which classes gain and lose most by what the unit says about this picture."""
-    st.subheader(t("unit.feeds"), anchor=False)
+    st.header(t("unit.feeds"), anchor=False)
     head = selection().head
     if head == "gap" and LAYERS.index(chosen.layer) > LAYERS.index("conv5"):
         st.caption(t("unit.feeds_not_gap", layer=chosen.layer))
@@ -104,12 +104,12 @@ def gains(without: Knockout) -> np.ndarray:
 def driven_by(chosen: Unit) -> None:
     """Show the filter of a unit of conv1, for others the channels below that contribute most; a click goes there."""
     if chosen.layer == "conv1":
-        st.subheader(t("unit.filter"), anchor=False)
+        st.header(t("unit.filter"), anchor=False)
         first_filters(chosen.channel, key="unit_filters", tile=_FILTER, alt=t("unit.filter_alt"))
         st.caption(t("unit.filter_caption"))
         return
     found = inputs(results.session(), view(), chosen)
-    st.subheader(t("unit.inputs"), anchor=False)
+    st.header(t("unit.inputs"), anchor=False)
     parts = {"bias": found.bias, "others": found.others, "rest": found.rest, "before": found.before}
     told = {"layer": found.below} | {name: _told(part) for name, part in parts.items()}
     caption = t("unit.inputs_logit" if chosen.layer == "fc8" else "unit.inputs_caption", **told)
@@ -176,7 +176,7 @@ def excited_by(chosen: Unit) -> None:
     values = found.values[:, chosen.channel]
     order = [int(i) for i in np.argsort(-values, kind="stable")[:_SAMPLES] if values[i] > 0 or chosen.layer == "fc8"]
     names = [list(embedded())[i] for i in order]
-    st.subheader(t("unit.samples"), anchor=False)
+    st.header(t("unit.samples"), anchor=False)
     if not names:
         st.caption(t("unit.samples_none"))
         return

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.clickable import clickable
 from pages.shared.glossary import linked
 from pages.shared.pictures import sample_picture, samples
-from pages.shared.results import classification, filters, ranking, session, strip
+from pages.shared.results import classification, dimmed, filters, ranking, session, strip
 from pages.shared.state import select, selection, t, uploads, view
 from zfnet import Unit
 from zfnet.geometry import shapes
@@ -145,6 +145,13 @@ def picture(png: bytes, alt: str, caption: str | None = None) -> None:
     """Show a picture as wide as its place, with a text for those who cannot see it."""
     # Without a format named, Streamlit would send it as JPEG, which smears maps and shifts colours.
     st.image(png, caption=caption, alt=alt, width="stretch", output_format="PNG")
+
+
+def drawing(png: bytes, alt: str, caption: str | None = None) -> None:
+    """Show a drawing on white, which does not glare where the page is dark."""
+    if st.context.theme.type == "dark":
+        png = dimmed(png)
+    picture(png, alt, caption)
 
 
 def pixels(place: DeltaGenerator, image: np.ndarray, alt: str) -> None:
