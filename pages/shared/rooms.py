@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 # Consonants that are not taken for each other or for digits; without vowels they make no words.
-LETTERS, LENGTH = "BCDFGHJKMNPQRTVWXZ", 6
+LETTERS, LENGTH = "BCDFGHJKMNPQRTWXZ", 6
 MAX_ROOMS, MAX_FOLLOWERS, MAX_QUESTIONS = 100, 200, 64
 # In seconds: how long a room waits for its teacher, and how long who does not look any more counts as following.
 PATIENCE, PRESENCE = 600.0, 10.0
