@@ -16,7 +16,7 @@ _SIDE = 340
 def link(query: Mapping[str, str]) -> str:
     """Return the address of this page with other parameters."""
     place = urlsplit(st.context.url or "")
-    return urlunsplit(place._replace(query=urlencode(query), fragment=""))
+    return urlunsplit(place._replace(path=place.path or "/", query=urlencode(query), fragment=""))
 
 
 def qr(target: str, alt: str, caption: str) -> None:
