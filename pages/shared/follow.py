@@ -146,7 +146,7 @@ def _count(here: Seat) -> None:
         followers = rooms().look(here.code, visitor()).followers
     except RoomError:
         st.rerun()
-    st.caption(t("follow.leading", code=here.code, followers=followers))
+    st.caption(t("follow.leading", code=here.code, followers=followers), width="content")
 
 
 def _poll(here: Seat) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from io import BytesIO
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import segno
@@ -22,8 +23,9 @@ def link(query: Mapping[str, str]) -> str:
 def qr(target: str, alt: str, caption: str) -> None:
     """Show a link as a QR code, and say what it cannot do."""
     code = segno.make(target, error="l", boost_error=False)
-    drawn = code.svg_inline(scale=4, light="#ffffff", dark="#000000", border=4, omitsize=True).encode()
-    st.html(image(drawn, alt, _SIDE))
+    drawn = BytesIO()
+    code.save(drawn, "svg", scale=4, light="#ffffff", dark="#000000", border=4, omitsize=True, xmldecl=False)
+    st.html(image(drawn.getvalue(), alt, _SIDE))
     st.caption(caption)
     if _only_here(urlsplit(target).hostname or ""):
         st.warning(t("share.only_here"))
