@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import exhibition, frame, glossary, presenter, state
+from pages.shared import exhibition, follow, frame, glossary, presenter, state
 from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
@@ -29,13 +29,16 @@ frame.style()
 page = st.navigation(pages, position="top")
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
+by_address = {one.url_path: one for one in pages}
+follow.keep_up(page, by_address)
 taken = state.lesson() if page.url_path == "lesson" else None
 frame.sidebar(taken[0].steps[taken[1]].hide if taken else ())
-st.query_params.from_dict(state.address() | glossary.parameter())
+st.query_params.from_dict(state.address() | glossary.parameter() | follow.parameter())
+exhibition.open_page(page.title)
 if state.selection().present:
-    presenter.show(page, {one.url_path: one for one in pages})
+    presenter.show(page, by_address)
 else:
+    follow.banner()
     frame.header(page.title)
-    exhibition.open_page(page.title)
     page.run()
     exhibition.close_page()

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 import streamlit as st
 
+from pages.shared import follow
 from pages.shared.pictures import samples
 from pages.shared.results import classification, plain, ranking, session
 from pages.shared.share import toolbar
@@ -101,7 +102,7 @@ def header(name: str) -> None:
     for what, given in foreign().items():
         st.warning(t(f"frame.foreign_{what}", given=verbatim(given), own=verbatim(provenance()[what])))
     if missing():
-        st.warning(t("frame.missing_upload"))
+        st.warning(t("follow.upload") if follow.follows() else t("frame.missing_upload"))
     who, saw, says = st.container(key="header").columns([3.1, 0.9, 2], gap="medium")
     with who:
         st.title(name, anchor=False)

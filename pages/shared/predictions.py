@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.shared import results
+from pages.shared import follow, results, votes
 from pages.shared.clickable import clickable
 from pages.shared.lessons import Lesson, Step, Written
 from pages.shared.question_kinds import ask
@@ -34,11 +34,11 @@ _TILE, _GAP, _SHOWN = 144, 12, 224
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What was chosen of a question's options, and whether the answer has been shown."""
+    """What was chosen of a question's options, -1 for nothing, and whether the answer has been shown."""
 
     names: tuple[str, ...]
     right: int
-    chosen: int
+    chosen: int = -1
     revealed: bool = False
 
 
@@ -58,8 +58,9 @@ def revealed(asked: Question | None) -> bool:
 
 def score(lesson: Lesson) -> tuple[int, int]:
     """Return how many of the questions that were answered in a lesson on this picture were answered rightly."""
-    made = [_predictions().get((lesson.name, i, digest(view()))) for i in range(len(lesson.steps))]
-    done = [one for one in made if one and one.revealed]
+    places = [(lesson.name, i, digest(view())) for i in range(len(lesson.steps))]
+    made = [_seen(place, _predictions()[place]) for place in places if place in _predictions()]
+    done = [one for one in made if one.revealed and one.chosen >= 0]
     return sum(one.chosen == one.right for one in done), len(done)
 
 
@@ -73,21 +74,27 @@ def show(step: Step, asked: Question) -> None:
         seen.image(asked.shown, alt=alt, width=_SHOWN, output_format="PNG")
     with choices if asked.shown else st.container():
         _options(step, asked, made)
+    labels = [_label(step, asked, i) for i in range(len(asked.options))]
+    about = _about(_place(), _names(asked))
     if made is None or not made.revealed:
-        st.button(
-            t("lesson.reveal"),
-            key="reveal",
-            type="primary",
-            disabled=made is None,
-            help=t("lesson.reveal_help"),
-            on_click=lambda: _keep(replace(made, revealed=True)) if made else None,
-        )
+        votes.before(about, labels, made.chosen if made else -1)
+        if not follow.follows():
+            st.button(
+                t("lesson.reveal"),
+                key="reveal",
+                type="primary",
+                disabled=made is None and not follow.leads(),
+                help=t("lesson.reveal_help"),
+                on_click=_reveal,
+                args=(made or Prediction(_names(asked), asked.right),),
+            )
         return
-    right = _label(step, asked, asked.right)
-    if made.chosen == asked.right:
+    right = labels[asked.right]
+    if made.chosen in (asked.right, -1):
         st.success(t("lesson.right", option=right), icon=":material/check:")
     else:
-        st.warning(t("lesson.wrong", option=right, chosen=_label(step, asked, made.chosen)), icon=":material/close:")
+        st.warning(t("lesson.wrong", option=right, chosen=labels[made.chosen]), icon=":material/close:")
+    votes.after(about, labels, asked.right)
     _explain(step, asked)
 
 
@@ -105,7 +112,7 @@ def _options(step: Step, asked: Question, made: Prediction | None) -> None:
         if made is None or not made.revealed:
             _keep(Prediction(_names(asked), asked.right, chosen))
 
-    about = "_".join([selection().lesson, str(selection().step), digest(view())[:12], *_names(asked)])
+    about = _about(_place(), _names(asked))
     chosen = made.chosen if made else -1
     pictured = [option.png for option in asked.options if option.png]
     if len(pictured) == len(labels):
@@ -219,10 +226,29 @@ def _place() -> tuple[str, int, str]:
     return selection().lesson, selection().step, digest(view())
 
 
+def _about(place: tuple[str, int, str], names: tuple[str, ...]) -> str:
+    """Return what names a question: equal for all who are asked the same about the same picture."""
+    lesson, step, picture = place
+    return "_".join([lesson, str(step), picture[:12], *names])
+
+
 def _prediction(asked: Question) -> Prediction | None:
     """Return the prediction, unless it was made when something else was asked here."""
     made = _predictions().get(_place())
-    return made if made and made.names == _names(asked) else None
+    if made is None or made.names != _names(asked):
+        made = Prediction(_names(asked), asked.right)
+    seen = _seen(_place(), made)
+    return seen if seen.revealed or seen.chosen >= 0 else None
+
+
+def _seen(place: tuple[str, int, str], made: Prediction) -> Prediction:
+    """Return a prediction as revealed where the teacher has revealed the answer."""
+    return replace(made, revealed=made.revealed or votes.revealed(_about(place, made.names)))
+
+
+def _reveal(made: Prediction) -> None:
+    _keep(replace(made, revealed=True))
+    votes.reveal(_about(_place(), made.names))
 
 
 def _keep(made: Prediction) -> None:

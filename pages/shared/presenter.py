@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.shared import lenses, results
+from pages.shared import follow, lenses, results
 from pages.shared.clickable import data_url
 from pages.shared.evidence import Paint
 from pages.shared.exhibits import Exhibit
@@ -59,6 +59,7 @@ def show(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
         if st.button(t("presenter.keys"), key="keys", shortcut="K"):
             _keys()
         st.button(t("presenter.leave"), key="leave", shortcut="P", on_click=select, kwargs={"present": False})
+        follow.banner()
     if here not in LENSES:
         page.run()
 

@@ -1,21 +1,20 @@
 """What stands below every page's title: the way to the unit, a link to what is seen, and a second picture."""
 
-import ipaddress
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
-import segno
 import streamlit as st
 
-from pages.shared.figures import image
-from pages.shared.state import address, missing, select, selection, t, uploads
+from pages.shared import follow
+from pages.shared.links import link, qr
+from pages.shared.state import address, select, selection, t
 from pages.shared.widgets import unit
 
 _HTML = """<button type="button"></button><output aria-live="polite"></output>"""
 
 _CSS = """
 :host { display: block; }
-button { all: unset; cursor: pointer; font-size: 0.875rem; line-height: 1.6; color: var(--st-text-color); text-decoration: underline;
-  text-underline-offset: 3px; white-space: nowrap; }
+button { all: unset; cursor: pointer; font-size: 0.875rem; line-height: 1.6; color: var(--st-text-color);
+  text-decoration: underline; text-underline-offset: 3px; white-space: nowrap; }
 button:hover { color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-link-color); outline-offset: 2px; border-radius: 3px; }
 output { margin-left: 0.5em; font-size: 0.85rem; }
@@ -48,7 +47,6 @@ export default function ({ parentElement, data }) {
 """
 
 _component = st.components.v2.component("zfnet.copy_link", html=_HTML, css=_CSS, js=_JS)
-_QR_SIDE = 340
 
 
 def toolbar() -> None:
@@ -61,7 +59,8 @@ def toolbar() -> None:
             t("share.qr"), icon=":material/qr_code_2:", on_change="rerun", key="qr", type="tertiary"
         ) as code:
             if code.open:
-                _qr()
+                qr(link(address()), t("share.qr_alt"), t("share.qr_caption"))
+        follow.popover()
         _pin()
         st.button(
             t("share.present"), on_click=select, kwargs={"present": True}, icon=":material/slideshow:", type="tertiary"
@@ -83,25 +82,3 @@ def _pin() -> None:
             help=t("share.pin_help"),
             type="tertiary",
         )
-
-
-def _qr() -> None:
-    """Show the link of what is seen as a QR code, and say what the link cannot bring along."""
-    place = urlsplit(st.context.url or "")
-    link = urlunsplit(place._replace(query=urlencode(address()), fragment=""))
-    code = segno.make(link, error="l", boost_error=False)
-    drawn = code.svg_inline(scale=4, light="#ffffff", dark="#000000", border=4, omitsize=True).encode()
-    st.html(image(drawn, t("share.qr_alt"), _QR_SIDE))
-    st.caption(t("share.qr_caption"))
-    if _only_here(place.hostname or ""):
-        st.warning(t("share.only_here"))
-    if selection().image in uploads() or missing():
-        st.caption(t("share.no_upload"))
-
-
-def _only_here(host: str) -> bool:
-    """Return whether an address leads every machine to itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -61,6 +61,12 @@ def _follow(query: Mapping[str, str]) -> None:
     st.session_state.foreign = {key: query[key] for key, own in provenance().items() if query.get(key, own) != own}
 
 
+def take_over(query: Mapping[str, str]) -> None:
+    """Select what another visitor has selected, in the language of this visit, presented or not as it was."""
+    own = selection().to_query()
+    _follow(dict(query) | {"lang": own["lang"], "present": own["present"]})
+
+
 def _limits() -> Limits:
     """Return what exists to be selected, lessons aside, which are made of it."""
     info = results.session().info

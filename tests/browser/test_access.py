@@ -27,7 +27,8 @@ STREAMLITS = (
 _OUTSIDE = """main => {
   const out = [], inner = (e) => e.parentElement || e.getRootNode().host;
   const kept = (e) => { for (let a = inner(e); a && a !== main; a = inner(a))
-    if (getComputedStyle(a).overflowX !== "visible" && a.getBoundingClientRect().right <= innerWidth + 1) return true; };
+    if (getComputedStyle(a).overflowX !== "visible" && a.getBoundingClientRect().right <= innerWidth + 1)
+      return true; };
   const walk = (root) => root.querySelectorAll("*").forEach((e) => {
     if (e.shadowRoot) walk(e.shadowRoot);
     const box = e.getBoundingClientRect();
@@ -52,7 +53,8 @@ _LOOK = """e => {
   const near = [...e.querySelectorAll("*"), ...(e.parentElement?.querySelectorAll("*") ?? [])].slice(0, 14);
   for (let a = e, i = 0; a && i < 4; a = a.parentElement ?? a.getRootNode().host, i++) near.push(a);
   const style = (x) => getComputedStyle(x);
-  return near.map((x) => ["outline", "boxShadow", "borderColor", "backgroundColor", "color"].map((p) => style(x)[p])); }"""
+  const seen = ["outline", "boxShadow", "borderColor", "backgroundColor", "color"];
+  return near.map((x) => seen.map((p) => style(x)[p])); }"""
 
 
 def path(name: str) -> str:
