@@ -103,7 +103,7 @@ def header(name: str) -> None:
         st.warning(t(f"frame.foreign_{what}", given=verbatim(given), own=verbatim(provenance()[what])))
     if missing():
         st.warning(t("follow.upload") if follow.follows() else t("frame.missing_upload"))
-    who, saw, says = st.container(key="header").columns([3.1, 0.9, 2], gap="medium")
+    who, saw, says = st.container(key="header").columns([3.4, 0.9, 1.8], gap="medium")
     with who:
         st.title(name, anchor=False)
         _verdict()
