@@ -9,7 +9,7 @@ from pages.shared.audit_parts import audit
 from pages.shared.exhibition import source, under
 from pages.shared.exhibits import Exhibit
 from pages.shared.state import selection, t
-from pages.shared.widgets import picture, reading
+from pages.shared.widgets import drawing, reading
 from zfnet.arithmetic import as_csv
 from zfnet.geometry import ALEXNET, NETWORKS
 
@@ -28,14 +28,14 @@ with export:
     st.download_button(t("architecture.csv"), as_csv(config, rows), f"zfnet-{name}.csv", "text/csv", on_click="ignore")
 if name != loaded.geometry:
     st.caption(t("architecture.other", loaded=networks[loaded.geometry]))
-drawing, words = results.diagram(backend, selection().layer, (1120, 170), rows), t("architecture.diagram_alt")
-picture(drawing, words)
+drawn, words = results.diagram(backend, selection().layer, (1120, 170), rows), t("architecture.diagram_alt")
+drawing(drawn, words)
 table(config, rows, part)
 caption = t("architecture.diagram_caption")
 st.caption(caption)
 geometry = name if name != loaded.geometry else ""
 recipe = recipes.diagram(source(), selection().layer, (1120, 170), geometry)
-under(Exhibit("diagram", f"architecture-{name}", drawing, words, caption, recipe))
+under(Exhibit("diagram", f"architecture-{name}", drawn, words, caption, recipe))
 reading("architecture")
 
 fields, bad, alexnet, listing, notes = tabs("fields", "audit", "alexnet", "listing", "notes")

@@ -79,7 +79,7 @@ with every:
     if not look.rectified:
         st.caption(t("feature_maps.signed"))
 with one:
-    st.subheader(name, anchor=False)
+    st.header(name, anchor=False)
     if chosen.layer == "fc8":
         st.markdown(class_name(chosen.channel))
     if chosen.channel in ranking.silent:
@@ -106,10 +106,10 @@ with one:
 
 how, statistics = st.columns([1, 1], gap="large")
 with how:
-    st.subheader(t("feature_maps.arithmetic", unit=added.unit), anchor=False)
+    st.header(t("feature_maps.arithmetic", unit=added.unit), anchor=False)
     arithmetic(added)
     st.caption(t("feature_maps.arithmetic_pool" if added.unit.layer in POOLINGS else "feature_maps.arithmetic_caption"))
 with statistics:
-    st.subheader(t("feature_maps.statistics"), anchor=False)
+    st.header(t("feature_maps.statistics"), anchor=False)
     layers(results.statistics(backend, current))
 reading("feature_maps")

@@ -14,7 +14,7 @@ def choose_lesson() -> None:
     st.markdown(t("lesson.what"))
     for name, offered in library().lessons.items():
         with st.container(border=True):
-            st.subheader(offered.title[selection().language], anchor=False)
+            st.header(offered.title[selection().language], anchor=False)
             asked = sum(step.question is not None for step in offered.steps)
             st.caption(t("lesson.size", steps=len(offered.steps), questions=asked))
             st.button(t("lesson.begin"), key=f"begin_{name}", on_click=enter, args=(name,), type="primary")
@@ -52,7 +52,7 @@ def go(taken: Lesson, step: int) -> None:
 def show(step: Step) -> None:
     """Show a step: what is said and seen, what is asked, and where to go on."""
     language, asked = selection().language, predictions.question(step)
-    st.subheader(step.title[language], anchor=False)
+    st.header(step.title[language], anchor=False)
     st.markdown(step.text[language])
     pictures(step.shows)
     if asked:

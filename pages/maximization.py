@@ -13,10 +13,10 @@ if selection().goal == "class":
 wanted = maximization_settings.asked()
 beforehand, live = st.columns(2, gap="large")
 with beforehand:
-    st.subheader(t("maximization.beforehand"), anchor=False)
+    st.header(t("maximization.beforehand"), anchor=False)
     premade.show(wanted)
 with live:
-    st.subheader(t("maximization.live"), anchor=False)
+    st.header(t("maximization.live"), anchor=False)
     climbs.live(wanted)
 premade.gallery()
 reading("maximization")

@@ -44,12 +44,12 @@ with below:
 
 samples, filters = st.columns([1.2, 1], gap="medium")
 with filters:
-    st.subheader(t("stride.filters"), anchor=False)
+    st.header(t("stride.filters"), anchor=False)
     parts.show_filters(shown.channel, kept is not None)
-st.subheader(t("stride.picture"), anchor=False)
+st.header(t("stride.picture"), anchor=False)
 parts.show_view(parts.on_view(backend, view(), shown.channel, zoom=zoom))
 reading("stride")
 # Last, for a new orientation is measured anew: everything else stands already.
 with samples:
-    st.subheader(t("stride.curve"), anchor=False)
+    st.header(t("stride.curve"), anchor=False)
     parts.show_curve(shown, period, orientation)

@@ -102,3 +102,14 @@ def test_a_map_that_points_nowhere_is_not_ringed(field: ReceptiveField) -> None:
     rows, columns = np.nonzero((plain != ringed).any(2))
     assert abs(rows.mean() - 121) < 1
     assert abs(columns.mean() - 141) < 1
+
+
+def test_a_gallery_has_equal_tiles_and_repeats_the_pixels_of_small_pictures() -> None:
+    small = np.zeros((7, 7, 3), np.uint8)
+    small[3, 3] = 255
+    sheet = drawing.gallery([small, VIEW, VIEW], columns=2)
+    assert sheet.shape == (2 * drawing.TILE, 2 * drawing.TILE, 3)
+    tile, other = sheet[: drawing.TILE, : drawing.TILE], sheet[: drawing.TILE, drawing.TILE :]
+    assert np.unique(tile).tolist() == [0, 255]
+    assert (other == VIEW[0, 0]).all()
+    assert (sheet[drawing.TILE :, drawing.TILE :] == 255).all()

@@ -17,8 +17,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pages.shared import (
+    comparison,
+    occlusion_runs,
+    pointing,
+    premade,
+    projections,
+    recipes,
+    results,
+    sanity,
+    stride_parts,
+    unit_parts,
+)
 from pages.shared import evidence as of
-from pages.shared import occlusion_runs, pointing, projections, recipes, results, sanity, stride_parts
 from pages.shared.evidence import Asked, Paint
 from pages.shared.exhibits import Recipe
 from pages.shared.recipes import RECIPES, Source
@@ -321,7 +332,7 @@ def maximization(name: str) -> Callable[[Page, Source], Made]:
     def make(p: Page, s: Source) -> Made:
         made = results.premade(p.session, Unit.parse(name))
         assert made
-        return recipes.maximization(s, made), results.large(results.opened(made)), []
+        return recipes.maximization(s, made), results.large(made.pixels()), []
 
     return make
 
@@ -358,6 +369,74 @@ def grid_pointing(quadrant: int, asked: Asked, paint: Paint) -> Callable[[Page, 
         png = pointing.drawn(p.session, p.view, second, trial, asked=asked, paint=paint)
         arrays = [one.maps[asked.method] for one in found.trials]
         return recipes.pointing(s, f"assets/samples/{OTHER}", trial.quadrant, asked, paint=paint), png, arrays
+
+    return make
+
+
+def other_picture(s: Source) -> tuple[Image.Image, Source]:
+    """Return the second of two pictures, moved away from its middle."""
+    picture = decode_image((ROOT / "assets/samples" / OTHER).read_bytes())
+    return crop(picture, "move", offset=0.3), Source(f"assets/samples/{OTHER}", "move", 0.3, s.checkpoint)
+
+
+def two_maps(unit: Unit, colormap: str, *, on_picture: bool = True) -> Callable[[Page, Source], Made]:
+    def make(p: Page, s: Source) -> Made:
+        seen, other = other_picture(s)
+        found = comparison.maps(p.session, (p.view, seen), unit, colormap)
+        side = found.sides[0]
+        made = recipes.two_maps((s, other), unit, found.end, colormap=colormap, on_picture=on_picture)
+        return made, side.png if on_picture else side.cells, [side.values]
+
+    return make
+
+
+def two_projections(unit: Unit) -> Callable[[Page, Source], Made]:
+    def make(p: Page, s: Source) -> Made:
+        seen, other = other_picture(s)
+        found = comparison.projected(p.session, (p.view, seen), unit)
+        (values,) = p.session.deconvnet(p.view, [unit])
+        return recipes.two_projections((s, other), unit, found.end), found.sides[0].png, [values.pixels]
+
+    return make
+
+
+def two_classes(index: int, asked: Asked, paint: Paint) -> Callable[[Page, Source], Made]:
+    def make(p: Page, s: Source) -> Made:
+        seen, other = other_picture(s)
+        answers = [results.classification(p.session, one, asked.head) for one in (p.view, seen)]
+        tops = [tuple(score.index for score in answer.classes) for answer in answers]
+        found = comparison.classes(p.session, (p.view, seen), index, asked=asked, paint=paint)
+        made = recipes.two_classes((s, other), index, found.end, asked=asked, paint=paint, tops=tops)
+        return made, found.sides[0].png, [np.maximum(found.sides[0].values, 0)]
+
+    return make
+
+
+def two_layers(layer: str, colormap: str) -> Callable[[Page, Source], Made]:
+    def make(p: Page, s: Source) -> Made:
+        seen, other = other_picture(s)
+        found = comparison.layers(p.session, (p.view, seen), layer, columns=4, colormap=colormap)
+        look = {"end": found.end, "columns": 4, "colormap": colormap}
+        values = p.session.feature_maps(p.view, layer).values[list(found.channels)]
+        return recipes.two_layers((s, other), layer, found.channels, **look), found.sheets[0], [values]
+
+    return make
+
+
+def gallery(layer: str) -> Callable[[Page, Source], Made]:
+    def make(p: Page, s: Source) -> Made:
+        return recipes.gallery(s, layer), premade._sheet(p.session, layer).png, []
+
+    return make
+
+
+def unit_inputs(unit: Unit, colormap: str) -> Callable[[Page, Source], Made]:
+    def make(p: Page, s: Source) -> Made:
+        found = unit_parts.inputs(p.session, p.view, unit)
+        channels, look = tuple(term.channel for term in found.terms), Look(scale="layer", colormap=colormap)
+        png = results.mosaic(p.session, p.view, layer=found.below, channels=channels, columns=4, look=look)
+        values = p.session.feature_maps(p.view, found.below).values[list(channels)]
+        return recipes.unit_inputs(s, unit, found.below, channels, colormap=colormap), png, [values]
 
     return make
 
@@ -433,13 +512,26 @@ CASES = [
     Case("stride", stride(2, 3, grating=(5.0, 30))),
     Case("pointing", grid_pointing(0, ASKED, PAINT)),
     Case("pointing", grid_pointing(3, LAYERED, LINE), MOVED),
+    Case("two_maps", two_maps(UNIT, "viridis")),
+    Case("two_maps", two_maps(CELL, "inferno"), MOVED),
+    Case("two_maps", two_maps(CELL, "grey", on_picture=False)),
+    Case("two_projections", two_projections(Unit("conv5", 17))),
+    Case("two_projections", two_projections(Unit("pool2", 9)), MOVED),
+    Case("two_classes", two_classes(281, ASKED, LINE)),
+    Case("two_classes", two_classes(7, LAYERED, PAINT), MOVED),
+    Case("two_layers", two_layers("conv5", "viridis")),
+    Case("two_layers", two_layers("conv2", "inferno"), MOVED),
+    Case("gallery", gallery("conv1")),
+    Case("gallery", gallery("conv4")),
+    Case("unit_inputs", unit_inputs(UNIT, "viridis")),
+    Case("unit_inputs", unit_inputs(Unit("fc6", 3), "inferno"), MOVED),
 ]
 
 
 # Of these the shell writes other pictures from the same values: with frames, in their own cells, in other sizes, uncut.
 OTHERWISE = {
     *("projection", "input_patch", "nine", "switches", "saliency", "overwriting", "randomised"),
-    *("evidence_cells", "stride", "maximization"),
+    *("evidence_cells", "stride", "maximization", "two_projections"),
 }
 
 
@@ -544,12 +636,12 @@ def test_a_picture_of_the_gallery_is_made_again_with_its_settings(
     monkeypatch.setattr(InferenceSession, "maximize", maximize)
     _, source = page(session)
     for name in ("conv5:204", "conv1:3"):
-        premade = results.premade(session, Unit.parse(name))
-        assert premade
-        made = recipes.maximization(source, premade)
+        held = results.premade(session, Unit.parse(name))
+        assert held
+        made = recipes.maximization(source, held)
         assert main(shlex.split(made.shell)[3:]) == 2
-        assert asked.pop() == ([premade.unit], premade.settings)
-        assert f'session.maximize(["{premade.unit}"], made.settings)' in made.python
+        assert asked.pop() == ([held.unit], held.settings)
+        assert f'session.maximize(["{held.unit}"], made.settings)' in made.python
 
 
 @pytest.mark.parametrize("name", ["그림 1.jpg", "it's.jpg", 'a "b" $(c) `d`.jpg', "-x.jpg", "a\\n{b}.jpg", "a\nb.jpg"])

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from tests.test_house import ROOT
-from zfnet import InferenceSession, MaximizationSettings, Unit, crop, decode_image
+from zfnet import InferenceSession, MaximizationSettings, Unit, crop, decode_image, drawing, render
 from zfnet.__main__ import main
 from zfnet.aliasing import grating
 from zfnet.arithmetic import as_csv
 from zfnet.cam import METHODS
 from zfnet.gallery import EMBEDDED_GALLERY, read_gallery
 from zfnet.gallery_units import GALLERY_LAYERS, gallery_settings, gallery_units, sample_views
-from zfnet.geometry import LAYERS, NETWORKS, layer_table, total
+from zfnet.geometry import LAYERS, NETWORKS, layer_table, receptive_field, total
 from zfnet.occlusion import Square
 from zfnet.shell import commands
 from zfnet.shell.output import show_bar
@@ -385,6 +385,52 @@ def test_maps_and_descent_and_stride_say_what_they_wrote(
     ]
 
 
+def test_full_colour_can_be_at_one_value_for_several_pictures(
+    run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
+) -> None:
+    def shown(path: Path) -> np.ndarray:
+        with Image.open(tmp_path / path) as picture:
+            return np.asarray(picture)
+
+    run("maps", file, "conv5:17", "--end", 40, "--out", tmp_path / "map")
+    maps = session.feature_maps(view, "conv5").values
+    assert result(tmp_path / "map")["maps"][0]["full_colour"] == 40
+    levels = render.palette("viridis")[render.map_levels(maps[17], 40.0)]
+    np.testing.assert_array_equal(shown(Path("map/conv5-17.png")), render.enlarge(levels, 672))
+
+    run("maps", file, "conv5", "--count", 4, "--end", 40, "--columns", 4, "--out", tmp_path / "layer")
+    ranked = session.feature_maps(view, "conv5").ranked()[:4]
+    sheet = render.palette("viridis")[render.mosaic(render.map_levels(maps, 40.0)[ranked], 4, gap=0)]
+    np.testing.assert_array_equal(shown(Path("layer/conv5.png")), render.enlarge(sheet, 672))
+
+    run("deconvnet", file, "conv5:17", "--end", 0.5, "--out", tmp_path / "projection")
+    (found,) = session.deconvnet(view, ["conv5:17"])
+    (entry,) = result(tmp_path / "projection")["projections"]
+    assert entry["full_colour"] == 0.5
+    framed = render.draw_box(render.signed_pixels(found.pixels, 0.5), found.box)
+    np.testing.assert_array_equal(shown(Path("projection") / entry["file"]), render.enlarge(framed, 672))
+
+    run("cam", file, "--classes", 281, "--centred", "--end", 9, "--out", tmp_path / "class")
+    (evidence,) = session.class_activation(view, [281], centred=True)
+    field = receptive_field(session.info.config, "conv5")
+    laid = drawing.evidence(np.asarray(view), evidence.values, field, opacity=0.6, end=9)
+    np.testing.assert_array_equal(shown(Path("class/gradcam-281-conv5.png")), render.enlarge(laid, 672))
+
+    run("cam", file, "--classes", 281, "--before-relu", "--end", 9, "--out", tmp_path / "signed")
+    (evidence,) = session.class_activation(view, [281], rectified=False)
+    signed = render.signed_heat(evidence.values, 9)
+    np.testing.assert_array_equal(shown(Path("signed/gradcam-281-conv5.png")), render.enlarge(signed, 672))
+
+
+def test_a_layer_of_the_gallery_is_drawn_on_one_sheet(run: Run, tmp_path: Path, session: InferenceSession) -> None:
+    said = run("gallery", "--layer", "conv1", "--draw", tmp_path / "sheet.png")
+    assert said.endswith(f"written to {tmp_path / 'sheet.png'}\n")
+    made = read_gallery(session.info.checkpoint_id).values()
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        drawn = drawing.gallery([one.pixels() for one in made if one.unit.layer == "conv1"])
+        np.testing.assert_array_equal(np.asarray(sheet), drawn)
+
+
 def test_pointing_counts_the_hits(
     run: Run, file: Path, view: Image.Image, tmp_path: Path, session: InferenceSession
 ) -> None:
@@ -452,6 +498,8 @@ def test_pointing_counts_the_hits(
         ("cam {picture} --channels 4 --methods layercam --out {out}", "leave --methods and --randomise out"),
         ("occlude {picture} --place 0 200 --out {out}", "a square of 32 pixels begins at 0 to 192, got [0, 200]"),
         ("pointing {picture} {nothing} --out {out}", "there is no file"),
+        ("gallery --draw {out}", "a sheet shows one layer; name it by --layer"),
+        ("gallery --layer conv1 --draw {text}", "the drawing is a PNG file, got 'e.txt'"),
         ("gallery --steps 0 --out {out}", "steps goes from 1 to 4096, got 0"),
         ("gallery --every", "the embedded gallery has no room for every unit; name a"),
     ],
@@ -498,6 +546,10 @@ def test_what_went_wrong_is_said_in_one_line(
         ("maps x.png banana --out y", "got 'banana'"),
         ("saliency x.png conv5:1 --method magic --out y", "invalid choice: 'magic'"),
         ("deconvnet x.png conv5:1 --whole-map --overwriting --out y", "not allowed with argument"),
+        ("maps x.png conv5:1 --scale layer --end 2 --out y", "not allowed with argument"),
+        ("cam x.png --one-scale --end 2 --out y", "not allowed with argument"),
+        ("deconvnet x.png conv5:1 --end 0 --out y", "colours end at a number above zero, such as 2.5, got '0'"),
+        ("maps x.png conv5 --end bright --out y", "colours end at a number above zero, such as 2.5, got 'bright'"),
     ],
 )
 def test_a_command_that_cannot_be_read_is_answered_with_its_usage(

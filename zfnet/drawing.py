@@ -22,6 +22,8 @@ from zfnet.pointing import QUADRANTS, Trial
 Box = tuple[int, int, int, int]
 # The side of one of a pair of patches, in pixels.
 PAIR = 140
+# The side of a tile of a gallery.
+TILE = 88
 # Values that differ by less than this share are the same, up to rounding.
 _SAME = 1e-3
 _OPACITY = 0.85
@@ -76,6 +78,18 @@ def pairs(view: np.ndarray, projections: Sequence[Projection]) -> np.ndarray:
         for p in projections
     ]
     return render.mosaic(sheet, 3, gap=0)
+
+
+def gallery(pictures: Sequence[np.ndarray], columns: int = 16) -> np.ndarray:
+    """Lay pictures, uint8 (h, w, 3) of any sizes, in rows of equal square tiles, uint8 (H, W, 3).
+
+    Pixels of very small pictures are repeated.
+    """
+    tiles = []
+    for pixels in pictures:
+        way = Image.Resampling.NEAREST if pixels.shape[1] < TILE / 2 else Image.Resampling.LANCZOS
+        tiles.append(np.asarray(Image.fromarray(pixels).resize((TILE, TILE), way)))
+    return render.mosaic(tiles, columns, gap=0)
 
 
 def square(pixels: np.ndarray, box: Box) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from zfnet.climb import Maximization
@@ -41,6 +42,11 @@ class Premade:
     start: float
     end: float
     silent: bool
+
+    def pixels(self) -> np.ndarray:
+        """Return the picture, uint8 (H, W, 3)."""
+        with Image.open(self.file) as picture:
+            return np.asarray(picture.convert("RGB"))
 
 
 def galleries() -> tuple[Path, ...]:
@@ -136,7 +142,7 @@ def _refuse_others(
         )
     asked = asdict(settings)
     for layer in sorted(layers & index["settings"].keys()):
-        held = index["settings"][layer]
+        held = asdict(MaximizationSettings(**index["settings"][layer]))
         if others := [name for name in asked if held[name] != asked[name]]:
             there, here = (", ".join(f"{name}={values[name]}" for name in others) for values in (held, asked))
             raise SelectionError(f"{folder} holds {layer} made with {there}, asked for {here}; name another folder")

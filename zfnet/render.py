@@ -336,6 +336,19 @@ def diagram(rows: Sequence[LayerRow], marked: str = "", size: tuple[int, int] = 
     return np.asarray(picture)
 
 
+def on_dark(drawing: np.ndarray) -> np.ndarray:
+    """Return a drawing on white as one on black: its greys are reversed, its colours stay.
+
+    Args:
+        drawing: uint8 (H, W, 3).
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    grey = (drawing == drawing[..., :1]).all(axis=2, keepdims=True)
+    return np.where(grey, 255 - drawing, drawing)
+
+
 def encode_png(pixels: np.ndarray, colormap: str | None = None) -> bytes:
     """Return a picture as PNG.
 

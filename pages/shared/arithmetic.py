@@ -18,6 +18,7 @@ _STYLE = """<style>
 .arithmetic td, .arithmetic th { border: 0; padding: 3px 8px; text-align: left; font-weight: normal; }
 .arithmetic th { font-size: 0.8rem; opacity: 0.75; }
 .arithmetic td:last-child, .arithmetic th:last-child { text-align: right; }
+@media (max-width: 640px) { .arithmetic td, .arithmetic th { padding: 3px 2px; } }
 .arithmetic .total td { border-top: 1px solid currentColor; font-weight: 600; }
 </style>"""
 _SIDE = 56
@@ -126,8 +127,8 @@ def arithmetic(of: Sum) -> None:
 
 
 def _heads(*names: str) -> str:
-    heads = (t(f"feature_maps.head_{name}") if name else "" for name in names)
-    return f"<tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
+    heads = (f"<th>{t(f'feature_maps.head_{name}')}</th>" if name else "<td></td>" for name in names)
+    return f"<tr>{''.join(heads)}</tr>"
 
 
 def _line(name: str, value: float, kind: str = "") -> str:

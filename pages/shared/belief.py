@@ -35,7 +35,7 @@ def curves(session: InferenceSession, view: Image.Image, class_index: int, asked
 
 def show(index: int, asked: Asked) -> None:
     """Let the curves be computed, and show them with their areas."""
-    st.subheader(t("belief.title"), anchor=False)
+    st.header(t("belief.title"), anchor=False)
     paragraph(t("belief.what", steps=_STEPS), st.caption)
     if not st.toggle(t("belief.open"), key="belief", persist_state="session"):
         return

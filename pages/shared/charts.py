@@ -12,10 +12,11 @@ from zfnet.render import palette
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_PLAIN, _CHOSEN = "#3b528b", "#e4572e"
+# Seen on white and on black: at least three to one.
+_PLAIN, _CHOSEN = "#5b7fc7", "#e4572e"
 # So many bars have their names below them.
 _NAMED = 24
-_LINES = ("#9aa0a6", "#21918c", "#e4572e", "#3b528b")
+_LINES = ("#7d8790", "#21918c", "#e4572e", "#5b7fc7")
 
 
 def curve(values: np.ndarray, axes: tuple[str, str], alt: str) -> None:
@@ -56,8 +57,12 @@ def bars(
     alt: str,
     key: str,
     on_click: Callable[[int], None],
+    from_zero: bool = False,
 ) -> None:
-    """Draw a bar for each value, which can be clicked; ``on_click`` is called with its number."""
+    """Draw a bar for each value, which can be clicked; ``on_click`` is called with its number.
+
+    Where all values are below zero, bars rise from the smallest, unless ``from_zero``.
+    """
 
     def clicked() -> None:
         points = st.session_state[key].selection.points
@@ -66,7 +71,7 @@ def bars(
 
     colours = [_CHOSEN if i == selected else _PLAIN for i in range(len(values))]
     # Logits are often all below zero: bars would hang, the longest for the weakest.
-    base = min(values) if max(values) <= 0 else 0.0
+    base = min(values) if max(values) <= 0 and not from_zero else 0.0
     figure = _figure(
         "Bar",
         axes,

@@ -165,7 +165,7 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
 
 def every_method(index: int, asked: Asked, paint: Paint) -> None:
     """Show all methods side by side, each on its own scale."""
-    backend, shown, exhibits = results.session(), [], []
+    backend, shown, exhibits, top = results.session(), [], [], top_classes(asked.head)
     for method in quick(asked.head, asked.layer):
         ask = Asked(method, asked.layer, asked.head, asked.centred)
         found = of.evidence(backend, view(), index, ask)
@@ -174,10 +174,10 @@ def every_method(index: int, asked: Asked, paint: Paint) -> None:
         alt = t("gradcam.every_alt", method=_method(method), name=class_name(index), where=where)
         end = t("gradcam.every_classless" if method == of.CLASSLESS else "gradcam.every_end", high=found.high)
         shown.append(Figure(laid, alt, _method(method), end, 160))
-        recipe = recipes.evidence_methods(source(), index, ask, paint, top=top_classes(asked.head))
+        recipe = recipes.evidence_methods(source(), index, ask, paint, top=top)
         scale = Scale(paint.colormap, 0.0, found.high, t("gradcam.scale"))
         exhibits.append(Exhibit("evidence_methods", f"all-{method}", laid, alt, _method(method), recipe, scale))
-    st.subheader(t("gradcam.every"), anchor=False)
+    st.header(t("gradcam.every"), anchor=False)
     figures(shown)
     st.caption(t("gradcam.every_caption"))
     under(*exhibits)
@@ -193,7 +193,7 @@ def every_method(index: int, asked: Asked, paint: Paint) -> None:
 def compare(index: int, asked: Asked, paint: Paint) -> None:
     """Show two classes on one scale."""
     backend = results.session()
-    st.subheader(t("gradcam.compare"), anchor=False)
+    st.header(t("gradcam.compare"), anchor=False)
     choose_any_class("rival", t("gradcam.rival"), t("gradcam.rival_none"), width=360)
     rival = selection().rival
     if rival is None:
@@ -222,7 +222,7 @@ def take_apart(index: int, asked: Asked, paint: Paint) -> None:
     asked = Asked("gradcam", asked.layer, asked.head, asked.centred)
     found = of.parts(backend, view(), index, asked)
     ranked, heights = found.ranked()[:_BARS].tolist(), found.parts
-    st.subheader(t("gradcam.parts"), anchor=False)
+    st.header(t("gradcam.parts"), anchor=False)
     st.caption(t("gradcam.parts_caption", layer=asked.layer))
     left, right = st.columns([1.6, 1], gap="medium")
     with left:

@@ -15,16 +15,19 @@ button { all: unset; cursor: pointer; border-radius: 3px; width: var(--width); f
 button div { height: var(--height); border-radius: 3px;
   background-image: var(--sheet); background-size: var(--size); image-rendering: var(--rendering); }
 button:hover { box-shadow: 0 0 0 2px var(--st-text-color); }
-button:focus-visible { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-link-color); }
 button[aria-pressed="true"] { box-shadow: 0 0 0 1px #fff, 0 0 0 3px var(--st-primary-color); }
+button:focus-visible { outline: 2px solid #fff; outline-offset: -2px; box-shadow: 0 0 0 3px var(--st-link-color); }
 """
 
 # The tiles are real buttons, of which one is in the tab order; the arrow keys move it (the "roving tabindex" pattern of
 # WAI-ARIA).
 _JS = """
+const FINGER = 44;  // CSS pixels that a fingertip hits
+
 export default function ({ parentElement, data, setTriggerValue }) {
   const tiles = parentElement.querySelector(".tiles");
-  const [width, height] = data.tile;
+  const grown = matchMedia("(pointer: coarse)").matches ? Math.max(1, FINGER / Math.min(...data.tile)) : 1;
+  const [width, height] = data.tile.map((side) => Math.round(side * grown));
   const rows = Math.ceil(data.labels.length / data.columns);
   const look = {
     width: `${width}px`,

@@ -34,11 +34,11 @@ follow.keep_up(page, by_address)
 taken = state.lesson() if page.url_path == "lesson" else None
 frame.sidebar(taken[0].steps[taken[1]].hide if taken else ())
 st.query_params.from_dict(state.address() | glossary.parameter() | follow.parameter())
+exhibition.open_page(page.title)
 if state.selection().present:
     presenter.show(page, by_address)
 else:
     follow.banner()
     frame.header(page.title)
-    exhibition.open_page(page.title)
     page.run()
     exhibition.close_page()

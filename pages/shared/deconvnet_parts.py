@@ -41,7 +41,7 @@ def nine(layer: str) -> None:
 def way_down(at: Unit) -> None:
     """Show every operation on the way from a unit's cell to the pixels, and where the poolings found their maxima."""
     down = projections.descent(results.session(), view(), at)
-    st.subheader(t("deconvnet.way"), anchor=False)
+    st.header(t("deconvnet.way"), anchor=False)
     count = down.stages[0].shape[0]
     start = {"seed": results.number(down.seed), "count": count, "rms": down.seed / count**0.5}
     st.caption(t("deconvnet.way_caption", **start))
@@ -61,7 +61,7 @@ def switches(at: Unit) -> None:
     down = projections.descent(results.session(), view(), at)
     if not down.switches:
         return
-    st.subheader(t("deconvnet.switches"), anchor=False)
+    st.header(t("deconvnet.switches"), anchor=False)
     for i, (place, pool) in enumerate(zip(st.columns(3, gap="medium"), down.switches, strict=False)):
         with place:
             values = {"layer": pool.layer, "channel": pool.channel, "count": pool.arriving, "of": pool.channels}
@@ -74,7 +74,7 @@ def switches(at: Unit) -> None:
 def rules(of: Unit) -> None:
     """Show what the other rules at a ReLU would give for the same cell."""
     found = projections.projection(results.session(), view(), of, whole_map=False)
-    st.subheader(t("deconvnet.rules"), anchor=False)
+    st.header(t("deconvnet.rules"), anchor=False)
     ways = {"deconvnet": (found.patch, found.limit)}
     ways |= {method: projections.saliency(results.session(), view(), of, method) for method in METHODS}
     for place, (rule, (png, limit)) in zip(st.columns(3, gap="medium"), ways.items(), strict=True):

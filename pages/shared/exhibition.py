@@ -12,7 +12,7 @@ from pages.shared.recipes import Source
 from pages.shared.results import session
 from pages.shared.state import selection, t, uploads
 from pages.shared.take_home import offer, picture_button
-from pages.shared.widgets import picture
+from pages.shared.widgets import drawing, picture
 
 _SHOWN = "exhibits"
 
@@ -43,7 +43,8 @@ def source(image: str | None = None, crop: str | None = None, offset: float | No
 
 def show(exhibit: Exhibit) -> None:
     """Show a picture as wide as its place, with all that belongs to it."""
-    picture(exhibit.png, exhibit.alt, exhibit.caption)
+    shown = drawing if exhibit.kind == "diagram" else picture
+    shown(exhibit.png, exhibit.alt, exhibit.caption)
     under(exhibit)
 
 
@@ -52,7 +53,7 @@ def under(*exhibits: Exhibit) -> None:
     title, shown = st.session_state[_SHOWN]
     shown.update({exhibit.name: exhibit for exhibit in exhibits})
     about = st.popover(
-        t("exhibits.about"),
+        t("export.about"),
         icon=":material/info:",
         type="tertiary",
         key=f"about_{exhibits[0].name}",
@@ -70,7 +71,7 @@ def under(*exhibits: Exhibit) -> None:
 
 def _take(exhibit: Exhibit, title: str) -> None:
     picture_button(exhibit, title)
-    st.markdown(t("exhibits.python"))
+    st.markdown(t("export.python"))
     st.code(exhibit.recipe.python, language="python")
-    st.markdown(t("exhibits.shell"))
+    st.markdown(t("export.shell"))
     st.code(exhibit.recipe.shell, language="bash", wrap_lines=True)

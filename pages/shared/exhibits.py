@@ -30,6 +30,7 @@ class Exhibit:
 
     ``kind`` names the texts that explain it (``exhibits.<kind>_what``, ``_how`` and ``_limits``), ``name`` the files
     that it is written to. ``arrays`` returns the numbers behind it by name, computed only when asked.
+    ``picture_title`` is what it is made of, where this is not the selected picture.
     """
 
     kind: str
@@ -40,3 +41,4 @@ class Exhibit:
     recipe: Recipe
     scale: Scale | None = None
     arrays: Callable[[], Mapping[str, np.ndarray]] | None = None
+    picture_title: str = ""

@@ -7,7 +7,7 @@ import json
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from pages.shared.exhibits import Exhibit
@@ -67,7 +67,7 @@ def picture_file(exhibit: Exhibit, about: About) -> bytes:
         title=about.title,
         caption=_plain(exhibit.caption),
         scale=exhibit.scale,
-        provenance=about.provenance,
+        provenance=replace(about, picture_title=exhibit.picture_title or about.picture_title).provenance,
         metadata=metadata(exhibit, about),
     )
 

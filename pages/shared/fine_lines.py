@@ -13,7 +13,7 @@ from zfnet.plate import Scale
 
 def show(index: int, asked: Asked) -> None:
     """Show gradient, guided backpropagation, Guided Grad-CAM and integrated gradients of the class."""
-    st.subheader(t("gradcam.lines"), anchor=False)
+    st.header(t("gradcam.lines"), anchor=False)
     if not st.toggle(t("gradcam.lines_open"), key="lines", persist_state="session"):
         return
     *places, last = st.columns(len(of.LINES) + 1, gap="medium")

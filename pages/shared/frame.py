@@ -3,13 +3,11 @@ top."""
 
 from collections.abc import Collection
 
-import numpy as np
 import streamlit as st
 
 from pages.shared import follow
-from pages.shared.clickable import clickable
-from pages.shared.pictures import sample_picture, samples
-from pages.shared.results import classification, ranking, session, strip
+from pages.shared.pictures import samples
+from pages.shared.results import classification, plain, ranking, session
 from pages.shared.share import toolbar
 from pages.shared.state import (
     MAX_UPLOADS,
@@ -30,32 +28,47 @@ from pages.shared.state import (
     view,
 )
 from pages.shared.texts import LANGUAGES
-from pages.shared.widgets import answer, choose, choose_any_class, class_name
+from pages.shared.widgets import answer, choose, choose_any_class, class_name, thumbnails
+from pages.shared.widgets import picture as show
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
 
-_STRIP_COLUMNS, _STRIP_TILE = 5, 45
 _KNOWN = ":material/info:"
-# Streamlit leaves the height of a hand above a page, makes links in captions too pale to read, draws bars only one to a
-# line, and breaks Korean within words.
+# Streamlit leaves the height of a hand above a page, makes captions and links in them too pale to read, draws bars only
+# one to a line, breaks Korean within words, cuts rows of buttons and labels off, and stacks all columns on a phone.
 _STYLE = """<style>
 .stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
 .stMainBlockContainer h1 { padding: 0; }
+.stMainBlockContainer h2 { padding: 0.5rem 0 1rem; }
+[data-testid="stMain"]:focus-visible { outline: 2px solid; outline-offset: -2px; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 /* All pages in one line of 1280 pixels: beside them, Streamlit keeps five times the room that its menu takes. */
 [data-testid="stTopNav"] { flex: 1 1 0; padding-right: 0; }
 [data-testid="stTopNav"] + div { flex: none; width: 2.5rem; min-width: 0; }
 [data-testid="stTopNavLink"] { padding: 0 5px; }
 .rc-overflow-item > div { margin-right: 1px; }
+.stApp [data-testid="stCaptionContainer"] { color: #5c5c5c; color: light-dark(#5c5c5c, #b4b4b4);
+  opacity: 1; }
 [data-testid="stCaptionContainer"] a { color: inherit; }
-.stApp * { word-break: keep-all !important; overflow-wrap: anywhere; }
+.stApp [kind="primary"]:not(:disabled) { background: #0b6e8a; border-color: #0b6e8a; color: #ffffff; }
+.stApp [kind="primary"]:hover { filter: brightness(1.15); }
+.stApp [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; overflow: visible; }
+.stApp [data-testid="stCheckbox"] p { white-space: normal; }
+.stApp * { word-break: keep-all !important; overflow-wrap: break-word; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
 ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;
   padding: 1px 8px; border-radius: 4px; background: rgba(128, 128, 128, 0.1); overflow: hidden; }
 ol.answer .bar { position: absolute; inset: 0 auto 0 0; background: rgba(11, 110, 138, 0.28); }
 ol.answer span:not(.bar) { position: relative; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 4rem 1rem 2rem; }
+  .st-key-header .stColumn + .stColumn { flex: 0 0 31%; min-width: 0; }
+  .st-key-header .stColumn + .stColumn + .stColumn { flex: 1 1 0; }
+}
 </style>"""
+# For screen readers: a page is read aloud in the language that the document names, and Streamlit names English.
+_SPOKEN = "<script>document.documentElement.lang = '{language}';</script>"
 
 
 def style() -> None:
@@ -66,6 +79,7 @@ def style() -> None:
 def sidebar(hidden: Collection[str] = ()) -> None:
     """Show the choices that all pages share, less those of ``CONTROLS`` that are hidden."""
     with st.sidebar:
+        st.html(_SPOKEN.format(language=selection().language), unsafe_allow_javascript=True)
         choose(
             st.segmented_control,
             "language",
@@ -89,14 +103,14 @@ def header(name: str) -> None:
         st.warning(t(f"frame.foreign_{what}", given=verbatim(given), own=verbatim(provenance()[what])))
     if missing():
         st.warning(t("follow.upload") if follow.follows() else t("frame.missing_upload"))
-    who, saw, says = st.columns([3.1, 0.9, 2], gap="medium")
+    who, saw, says = st.container(key="header").columns([3.4, 0.9, 1.8], gap="medium")
     with who:
         st.title(name, anchor=False)
         _verdict()
         toolbar()
     with saw:
         alt = t("frame.saw_alt", picture=picture_title())
-        st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
+        show(plain(view()), alt)
     with says:
         answer()
 
@@ -109,19 +123,11 @@ def verbatim(text: str) -> str:
 
 def _pictures() -> None:
     """Show samples and uploads as one strip."""
-    sent, language = uploads(), selection().language
-    names = [*sent, *samples()]
-    shown = (sent[name].picture if name in sent else sample_picture(name) for name in names)
-    clickable(
-        strip(tuple(names), _STRIP_COLUMNS, shown),
-        [sent[n].name if n in sent else samples()[n].title(language) for n in names],
-        _STRIP_COLUMNS,
-        tile=(_STRIP_TILE, _STRIP_TILE),
-        smooth=True,
+    thumbnails(
+        selection().image,
         key="pictures",
-        alt=t("frame.strip_alt", samples=len(samples()), uploads=len(sent)),
-        on_click=lambda i: select(image=names[i], crop="centre"),
-        selected=names.index(selection().image) if selection().image in names else -1,
+        alt=t("frame.strip_alt", samples=len(samples()), uploads=len(uploads())),
+        on_click=lambda name: select(image=name, crop="centre"),
     )
 
 

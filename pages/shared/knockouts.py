@@ -57,7 +57,7 @@ def found(session: InferenceSession, view: Image.Image, class_index: int, asked:
 
 def needed(index: int, asked: Asked) -> None:
     """Let the maps be found that the answer needs."""
-    st.subheader(t("knockout.title"), anchor=False)
+    st.header(t("knockout.title"), anchor=False)
     st.caption(t("knockout.what", layer=_LAYER, name=class_name(index), count=_COUNT))
     if st.toggle(t("knockout.open", count=_COUNT), key="needed", persist_state="session"):
         asked = Asked("gradcam", _LAYER, asked.head, asked.centred)

@@ -12,6 +12,7 @@ from pages.shared.results import Look
 from pages.shared.state import picture_title, selection, t, view
 from pages.shared.widgets import class_index, class_name, top_classes, unit
 from zfnet import Unit
+from zfnet.classification import HEADS
 from zfnet.geometry import SPATIAL
 from zfnet.plate import Scale
 
@@ -109,9 +110,15 @@ def maximization() -> Exhibit | None:
     made = results.premade(results.session(), unit())
     if made is None:
         return None
-    words = t("overview.maximization_alt", unit=name(unit())), t("lenses.maximization", unit=name(unit()))
-    large, recipe = results.large(results.opened(made)), recipes.maximization(source(), made)
-    return Exhibit("maximization", f"maximization-{name(unit())}", large, *words, recipe)
+    alt = t("overview.maximization_alt", unit=name(unit()))
+    of_class = unit().layer in HEADS.values()
+    caption = (
+        t("lenses.maximization_class", name=class_name(unit().channel))
+        if of_class
+        else t("lenses.maximization", unit=name(unit()))
+    )
+    large, recipe = results.large(made.pixels()), recipes.maximization(source(), made)
+    return Exhibit("maximization", f"maximization-{name(unit())}", large, alt, caption, recipe)
 
 
 def name(chosen: Unit) -> str:

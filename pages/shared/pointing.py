@@ -61,7 +61,7 @@ def drawn(
 
 def show(asked: Asked, paint: Paint) -> None:
     """Let a second sample be pasted into every quadrant, and count the maps that point to it."""
-    st.subheader(t("pointing.title"), anchor=False)
+    st.header(t("pointing.title"), anchor=False)
     paragraph(t("pointing.what"), st.caption)
     if not st.toggle(t("pointing.open"), key="pointing", persist_state="session"):
         return

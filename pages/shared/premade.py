@@ -1,10 +1,8 @@
 """Maximizations that came with the project: the one that belongs to what is asked for, and a layer's gallery."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import streamlit as st
-from PIL import Image
 
 from pages.shared import exhibition, recipes, results
 from pages.shared.clickable import clickable
@@ -13,12 +11,21 @@ from pages.shared.maximization_settings import Asked
 from pages.shared.results import cached
 from pages.shared.state import select, selection, t
 from pages.shared.widgets import class_index, class_name, picture, unit
-from zfnet import InferenceSession, Unit, film
+from zfnet import InferenceSession, Unit, drawing, film, render
 from zfnet.classification import HEADS
+from zfnet.drawing import TILE
 from zfnet.gallery import Premade
 from zfnet.maximization_settings import PRESETS
 
-_COLUMNS, _TILE = 16, 88
+_COLUMNS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The pictures of a layer, to be kept and, a fifth as large, to be shown."""
+
+    png: bytes
+    webp: bytes
 
 
 def show(wanted: Asked) -> None:
@@ -30,7 +37,7 @@ def show(wanted: Asked) -> None:
     of = made.unit
     name = wanted.name if of.layer in HEADS.values() else str(of)
     measure = t("maximization.measure_class" if of.layer in HEADS.values() else "maximization.measure_cell")
-    pixels, alt = results.opened(made), t("maximization.alt", name=name)
+    pixels, alt = made.pixels(), t("maximization.alt", name=name)
     picture(results.large(pixels), alt)
     ends = {"start": results.rounded(made.start), "end": results.rounded(made.end)}
     words = {"name": name, "measure": measure, "steps": made.settings.steps} | ends
@@ -48,25 +55,29 @@ def gallery() -> None:
     """Show the pictures of the selected layer, or of the classes; a click selects the unit or the class everywhere."""
     classes = selection().goal == "class"
     layer = HEADS["fc"] if classes else unit().layer
-    units = _units(results.session(), layer)
+    units = [Unit(layer, made.unit.channel) for made in results.gallery(results.session(), layer)]
     if not units:
         return
     chosen = Unit(layer, class_index() if classes else unit().channel)
-    st.subheader(t("maximization.gallery_classes" if classes else "maximization.gallery", layer=layer), anchor=False)
-    st.caption(t("maximization.gallery_what_classes" if classes else "maximization.gallery_what", count=len(units)))
+    st.header(t("maximization.gallery_classes" if classes else "maximization.gallery", layer=layer), anchor=False)
+    caption = t("maximization.gallery_what_classes" if classes else "maximization.gallery_what", count=len(units))
+    st.caption(caption)
     names = [class_name(one.channel) if classes else str(one) for one in units]
+    alt, drawn = t("maximization.gallery_alt", layer=layer, count=len(units)), _sheet(results.session(), layer)
     clickable(
-        _sheet(results.session(), layer),
+        drawn.webp,
         names,
         _COLUMNS,
-        tile=(_TILE, _TILE),
+        tile=(TILE, TILE),
         key=f"gallery_{layer}",
-        alt=t("maximization.gallery_alt", layer=layer, count=len(units)),
+        alt=alt,
         on_click=lambda i: _select(units[i]),
         selected=units.index(chosen) if chosen in units else -1,
         smooth=True,
         captions=names if classes else [str(one.channel) for one in units],
     )
+    recipe = recipes.gallery(exhibition.source(), layer)
+    exhibition.under(Exhibit("gallery", f"gallery-{layer}", drawn.png, alt, caption, recipe))
 
 
 def _preset(made: Premade) -> str:
@@ -83,16 +94,8 @@ def _select(chosen: Unit) -> None:
         select(layer=chosen.layer, channel=chosen.channel)
 
 
-def _units(session: InferenceSession, layer: str) -> list[Unit]:
-    return [Unit(layer, made.unit.channel) for made in results.gallery(session, layer)]
-
-
 @cached
-def _sheet(session: InferenceSession, layer: str) -> bytes:
+def _sheet(session: InferenceSession, layer: str) -> Sheet:
     """Lay the pictures of a layer in rows of equal tiles."""
-    tiles = []
-    for made in results.gallery(session, layer):
-        pixels = Image.fromarray(results.opened(made))
-        way = Image.Resampling.NEAREST if pixels.width < _TILE / 2 else Image.Resampling.LANCZOS
-        tiles.append(np.asarray(pixels.resize((_TILE, _TILE), way)))
-    return film.sheet(tiles, _COLUMNS)
+    pixels = drawing.gallery([made.pixels() for made in results.gallery(session, layer)], _COLUMNS)
+    return Sheet(render.encode_png(pixels), film.sheet([pixels], 1))

@@ -69,7 +69,7 @@ def _steps(lens: str) -> None:
     if lens == "evidence":
         classes = [score.index for score in results.classification(results.session(), view(), selection().head).classes]
         at = classes.index(class_index()) if class_index() in classes else 0
-        st.subheader(class_name(class_index()), anchor=False, width="content")
+        st.header(class_name(class_index()), anchor=False, width="content")
         for shortcut, to in (("Left", classes[at - 1]), ("Right", classes[(at + 1) % len(classes)])):
             step(class_name(to), shortcut, class_index=to)
     else:

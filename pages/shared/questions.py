@@ -80,7 +80,7 @@ def pictured(session: InferenceSession, layer: str) -> list[int]:
 def maximization(session: InferenceSession, layer: str, channel: int) -> bytes | None:
     """Return the maximization of a unit, if there is one."""
     made = results.premade(session, Unit(layer, channel))
-    return results.large(results.opened(made)) if made else None
+    return results.large(made.pixels()) if made else None
 
 
 def compose(kind: str, right: Option, wrong: Sequence[Option], chance: random.Random, **values: object) -> Question:

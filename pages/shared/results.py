@@ -4,10 +4,12 @@ A result is kept for everybody under the checkpoint's id, the digest of the view
 function computes for the view it is given, which the caller must hold: a digest alone gets nothing.
 """
 
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain
+from weakref import ref
 
 import numpy as np
 import streamlit as st
@@ -31,11 +33,23 @@ _BINS = 32
 # Digits after the point wherever a value of a map is told, so that what is told in two places is the same.
 DIGITS = 4
 
+_digests: dict[int, tuple[ref[Image.Image], str]] = {}
+
+
+def _digest(picture: Image.Image) -> str:
+    """Return a picture's digest. A view is asked for some fifty times while a page runs, and nobody changes it."""
+    known = _digests.get(id(picture))
+    if known is None or known[0]() is not picture:
+        forget = partial(_digests.pop, id(picture), None)
+        known = _digests[id(picture)] = (ref(picture, lambda _: forget()), digest(picture))
+    return known[1]
+
+
 cached = st.cache_data(
     max_entries=4000,
     max_size=256 * 2**20,
     show_spinner=False,
-    hash_funcs={InferenceSession: lambda session: session.info.checkpoint_id, Image.Image: digest},
+    hash_funcs={InferenceSession: lambda session: session.info.checkpoint_id, Image.Image: _digest},
 )
 
 
@@ -267,6 +281,13 @@ def diagram(
 
 
 @cached
+def dimmed(png: bytes) -> bytes:
+    """Return a drawing on white as one on black."""
+    with Image.open(io.BytesIO(png)) as drawn:
+        return render.encode_png(render.on_dark(np.asarray(drawn.convert("RGB"))))
+
+
+@cached
 def colour_bar(colormap: str) -> bytes:
     """Draw a colour map from its lowest colour at the left to its highest."""
     return render.encode_png(render.colour(np.linspace(0, 1, 1024, dtype=np.float32)[None].repeat(16, 0), colormap))
@@ -280,12 +301,6 @@ def premade(session: InferenceSession, unit: Unit) -> Premade | None:
 def gallery(session: InferenceSession, layer: str) -> list[Premade]:
     """Return the maximizations of a layer that came with the project, in their order."""
     return [made for made in _gallery(session.info.checkpoint_id).values() if made.unit.layer == layer]
-
-
-def opened(made: Premade) -> np.ndarray:
-    """Return the pixels of a picture of the gallery, uint8 (H, W, 3)."""
-    with Image.open(made.file) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 _gallery = cache(read_galleries)

@@ -101,7 +101,7 @@ def permuted_evidence(
 
 def show_overwriting(unit: Unit) -> None:
     """Show what the projection of a cell would be if unpooling overwrote, and how many others it would blank."""
-    st.subheader(t("sanity.overwriting"), anchor=False)
+    st.header(t("sanity.overwriting"), anchor=False)
     if unit.layer == "conv1":
         st.markdown(t("sanity.nothing_unpooled"))
         return
@@ -154,7 +154,7 @@ def show_permuted_evidence(class_index: int) -> None:
 
 def _opened() -> bool:
     """Show the section's title with its switch; nothing is computed before it is on."""
-    st.subheader(t("sanity.randomise"), anchor=False)
+    st.header(t("sanity.randomise"), anchor=False)
     return st.toggle(t("sanity.open"), key="randomise", persist_state="session")
 
 

@@ -35,7 +35,7 @@ def switch_off(units: list[str]) -> None:
 
 def show(index: int, head: str) -> None:
     """Let units be chosen and a factor, and show the logits and the answer before and after."""
-    st.subheader(t("knockout.scaling"), anchor=False)
+    st.header(t("knockout.scaling"), anchor=False)
     st.caption(t("knockout.scaling_what", strongest=_STRONGEST))
     units, factor = _chosen(), _factor()
     if not units:

@@ -54,7 +54,7 @@ def show(index: int, asked: Asked, paint: Paint) -> None:
     """Let Score-CAM be run, and show it beside how much it is like the chosen method."""
     backend, layer = results.session(), asked.layer
     count = shapes(backend.info.config)[layer][0] - len(results.ranking(backend, view(), layer).silent)
-    st.subheader(t("scorecam.title"), anchor=False)
+    st.header(t("scorecam.title"), anchor=False)
     paragraph(t("scorecam.what", layer=layer, count=count), st.caption)
     found, question = kept(index, asked), st.empty()
     if not found:

@@ -6,9 +6,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
-from pages.shared import results
+from pages.shared import recipes, results
 from pages.shared.charts import bars
 from pages.shared.clickable import clickable
+from pages.shared.exhibition import source, under
+from pages.shared.exhibits import Exhibit
 from pages.shared.pictures import embedded, sample_picture
 from pages.shared.results import Look, abandoned, cached
 from pages.shared.scaled_units import scaled
@@ -18,8 +20,9 @@ from zfnet import InferenceSession, Unit, crop, render
 from zfnet.contributions import Contributions
 from zfnet.geometry import LAYERS, SPATIAL, receptive_field, shapes
 from zfnet.knockout import Knockout
+from zfnet.plate import Scale
 
-_CLASSES, _INPUTS, _SAMPLES = 5, 8, 6
+_CLASSES, _INPUTS, _SAMPLES, _PER_ROW = 5, 8, 6, 4
 _FILTER, _TILE = 28, 72
 
 
@@ -52,7 +55,7 @@ def neighbours(chosen: Unit) -> None:
     before, after = (f"{chosen.layer}:{order[(at + step) % len(order)]}" for step in (-1, 1))
     name = f"{chosen.layer}:{chosen.channel}"
     title = name if chosen.layer != "fc8" else f"{name} · {class_name(chosen.channel)}"
-    st.subheader(title, anchor=False, width="content")
+    st.header(title, anchor=False, width="content")
     step(before, "Left", channel=order[at - 1])
     step(after, "Right", channel=order[(at + 1) % len(order)])
     if layer:
@@ -75,7 +78,7 @@ def step(label: str, shortcut: str, **to: object) -> None:
 
 def feeds(chosen: Unit) -> None:
     """Show which classes gain and lose most by what the unit says about this picture."""
-    st.subheader(t("unit.feeds"), anchor=False)
+    st.header(t("unit.feeds"), anchor=False)
     head = selection().head
     if head == "gap" and LAYERS.index(chosen.layer) > LAYERS.index("conv5"):
         st.caption(t("unit.feeds_not_gap", layer=chosen.layer))
@@ -101,40 +104,61 @@ def gains(without: Knockout) -> np.ndarray:
 def driven_by(chosen: Unit) -> None:
     """Show the filter of a unit of conv1, for others the channels below that contribute most; a click goes there."""
     if chosen.layer == "conv1":
-        st.subheader(t("unit.filter"), anchor=False)
+        st.header(t("unit.filter"), anchor=False)
         first_filters(chosen.channel, key="unit_filters", tile=_FILTER, alt=t("unit.filter_alt"))
         st.caption(t("unit.filter_caption"))
         return
-    found, backend = inputs(results.session(), view(), chosen), results.session()
-    st.subheader(t("unit.inputs"), anchor=False)
-    below, channels = found.below, tuple(term.channel for term in found.terms)
-    told = [f"{below}:{term.channel}  {term.value:+.2f}".replace("-", "−") for term in found.terms]
-    if below in SPATIAL:
-        side = results.tile(backend, below)
-        clickable(
-            results.mosaic(backend, view(), layer=below, channels=channels, columns=4, look=_look()),
-            told,
-            4,
-            tile=(max(side, 56), max(side, 56)),
-            key="unit_inputs",
-            alt=t("unit.inputs_alt", unit=chosen, layer=below),
-            on_click=lambda i: select(layer=below, channel=channels[i]),
-            smooth=side < shapes(backend.info.config)[below][1],
-            gap=8,
-            captions=[f"{term.channel}: {term.value:+.2f}".replace("-", "−") for term in found.terms],
-        )
-    else:
-        bars(
-            [term.value for term in found.terms],
-            labels=told,
-            selected=-1,
-            axes=(t("unit.inputs_axis", layer=below), t("unit.inputs_value")),
-            alt=t("unit.inputs_alt", unit=chosen, layer=below),
-            key="unit_inputs_bars",
-            on_click=lambda i: select(layer=below, channel=channels[i]),
-        )
+    found = inputs(results.session(), view(), chosen)
+    st.header(t("unit.inputs"), anchor=False)
     parts = {"bias": found.bias, "others": found.others, "rest": found.rest, "before": found.before}
-    st.caption(t("unit.inputs_caption", layer=below, **{k: _told(v) for k, v in parts.items()}))
+    told = {"layer": found.below} | {name: _told(part) for name, part in parts.items()}
+    caption = t("unit.inputs_logit" if chosen.layer == "fc8" else "unit.inputs_caption", **told)
+    if found.below in SPATIAL:
+        _maps_below(chosen, found, caption)
+    else:
+        _values_below(chosen, found, caption)
+
+
+def _maps_below(chosen: Unit, found: Contributions, caption: str) -> None:
+    backend, below = results.session(), found.below
+    channels, side = tuple(term.channel for term in found.terms), results.tile(backend, below)
+    sheet = results.mosaic(backend, view(), layer=below, channels=channels, columns=_PER_ROW, look=_look())
+    alt = t("unit.inputs_alt", unit=chosen, layer=below)
+    clickable(
+        sheet,
+        _terms(found),
+        _PER_ROW,
+        tile=(max(side, 56), max(side, 56)),
+        key="unit_inputs",
+        alt=alt,
+        on_click=lambda i: select(layer=below, channel=channels[i]),
+        smooth=side < shapes(backend.info.config)[below][1],
+        gap=8,
+        captions=[f"{term.channel}: {term.value:+.2f}".replace("-", "−") for term in found.terms],
+    )
+    st.caption(caption)
+    end = max(results.ranking(backend, view(), below).peaks)
+    scale = Scale(selection().colormap, 0.0, end, t("feature_maps.value"))
+    recipe = recipes.unit_inputs(source(), chosen, below, channels, colormap=selection().colormap)
+    under(Exhibit("unit_inputs", f"inputs-{chosen}", sheet, alt, caption, recipe, scale))
+
+
+def _values_below(chosen: Unit, found: Contributions, caption: str) -> None:
+    bars(
+        [term.value for term in found.terms],
+        labels=_terms(found),
+        selected=-1,
+        axes=(t("unit.inputs_axis", layer=found.below), t("unit.inputs_value")),
+        alt=t("unit.inputs_alt", unit=chosen, layer=found.below),
+        key="unit_inputs_bars",
+        from_zero=True,
+        on_click=lambda i: select(layer=found.below, channel=found.terms[i].channel),
+    )
+    st.caption(caption)
+
+
+def _terms(found: Contributions) -> list[str]:
+    return [f"{found.below}:{term.channel}  {term.value:+.2f}".replace("-", "−") for term in found.terms]
 
 
 def _told(value: float) -> str:
@@ -152,7 +176,7 @@ def excited_by(chosen: Unit) -> None:
     values = found.values[:, chosen.channel]
     order = [int(i) for i in np.argsort(-values, kind="stable")[:_SAMPLES] if values[i] > 0 or chosen.layer == "fc8"]
     names = [list(embedded())[i] for i in order]
-    st.subheader(t("unit.samples"), anchor=False)
+    st.header(t("unit.samples"), anchor=False)
     if not names:
         st.caption(t("unit.samples_none"))
         return
@@ -172,7 +196,8 @@ def excited_by(chosen: Unit) -> None:
         gap=8,
         captions=told,
     )
-    st.caption(t("unit.samples_caption", count=len(embedded())))
+    whole = chosen.layer not in SPATIAL
+    st.caption(t("unit.samples_whole" if whole else "unit.samples_caption", count=len(embedded())))
 
 
 @cached

@@ -12,13 +12,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.clickable import clickable
 from pages.shared.glossary import linked
-from pages.shared.results import classification, filters, ranking, session
-from pages.shared.state import select, selection, t, view
+from pages.shared.pictures import sample_picture, samples
+from pages.shared.results import classification, dimmed, filters, ranking, session, strip
+from pages.shared.state import select, selection, t, uploads, view
 from zfnet import Unit
 from zfnet.geometry import shapes
 from zfnet.render import UNSIGNED
 
 FILTER_COLUMNS = 16
+_STRIP_COLUMNS, _STRIP_TILE = 5, 45
 
 
 def choose(widget: Callable[..., Any], field: str, label: str, *, place: str = "", **options: Any) -> None:
@@ -63,6 +65,24 @@ def choose_any_class(field: str, label: str, placeholder: str, **options: Any) -
         placeholder=placeholder,
         index=None,
         **options,
+    )
+
+
+def thumbnails(chosen: str, *, key: str, alt: str, on_click: Callable[[str], None]) -> None:
+    """Show samples and uploads as one strip with one of them marked; ``on_click`` gets the id of the clicked one."""
+    sent, language = uploads(), selection().language
+    names = [*sent, *samples()]
+    shown = (sent[name].picture if name in sent else sample_picture(name) for name in names)
+    clickable(
+        strip(tuple(names), _STRIP_COLUMNS, shown),
+        [sent[n].name if n in sent else samples()[n].title(language) for n in names],
+        _STRIP_COLUMNS,
+        tile=(_STRIP_TILE, _STRIP_TILE),
+        smooth=True,
+        key=key,
+        alt=alt,
+        on_click=lambda i: on_click(names[i]),
+        selected=names.index(chosen) if chosen in names else -1,
     )
 
 
@@ -125,6 +145,13 @@ def picture(png: bytes, alt: str, caption: str | None = None) -> None:
     """Show a picture as wide as its place, with a text for those who cannot see it."""
     # Without a format named, Streamlit would send it as JPEG, which smears maps and shifts colours.
     st.image(png, caption=caption, alt=alt, width="stretch", output_format="PNG")
+
+
+def drawing(png: bytes, alt: str, caption: str | None = None) -> None:
+    """Show a drawing on white, which does not glare where the page is dark."""
+    if st.context.theme.type == "dark":
+        png = dimmed(png)
+    picture(png, alt, caption)
 
 
 def pixels(place: DeltaGenerator, image: np.ndarray, alt: str) -> None:

@@ -26,18 +26,17 @@ def cam(options: argparse.Namespace) -> None:
                 "" if options.centred or m.method in INDIFFERENT else "; with --centred, as on the pages, it may not be"
             )
             print(f"{m.method} is zero everywhere for class {m.class_index}: no cell's sum is above zero{hint}")
-    ends = [max(float(m.values.max()), 0.0) for m in maps]
-    if options.one_scale:
-        ends = [max(ends)] * len(ends)
+    signed = options.before_relu
+    ends = [float(np.abs(m.values).max() if signed else max(m.values.max(), 0)) for m in maps]
+    if options.one_scale or options.end:
+        ends = [options.end or max(ends)] * len(ends)
     if options.channels is not None:
         maps = [_partial(options, session, view, m) for m in maps]
     told = []
     for m, end in zip(maps, ends, strict=True):
         paint = Paint(options.colours, options.opacity, options.contour, end)
         name = f"{m.method}-{m.class_index}-{m.layer}"
-        told.append(
-            write_map(output, name, m, session=session, view=view, paint=None if options.before_relu else paint)
-        )
+        told.append(write_map(output, name, m, session=session, view=view, paint=paint, signed=signed))
     output.close({"centred": options.centred, "maps": told})
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from zfnet import MaximizationSettings, SelectionError, Unit, render
+from zfnet import MaximizationSettings, SelectionError, Unit, drawing, render
 from zfnet.arithmetic import SUMMED, as_csv
 from zfnet.audit_report import as_records, as_table
-from zfnet.gallery import EMBEDDED_GALLERY, galleries, make_gallery
+from zfnet.gallery import EMBEDDED_GALLERY, galleries, make_gallery, read_gallery
 from zfnet.gallery_units import GALLERY_LAYERS, gallery_settings, gallery_units, sample_views
 from zfnet.geometry import NETWORKS, LayerRow, layer_table, total
 from zfnet.maximization_settings import PRESETS
@@ -19,10 +19,12 @@ from zfnet.shell import inputs
 from zfnet.shell.output import (
     Output,
     check_folder,
+    check_png,
     file_name,
     show_bar,
     write_map,
     write_maximization,
+    write_png,
     write_projection,
 )
 
@@ -48,10 +50,7 @@ def architecture(options: argparse.Namespace) -> None:
         print(as_csv(config, rows), end="")
         return
     if options.draw:
-        if options.draw.suffix.lower() != ".png":
-            raise SelectionError(f"the drawing is a PNG file, got {options.draw.name!r}; name one such as x.png")
-        options.draw.write_bytes(render.encode_png(render.diagram(rows, options.layer, tuple(options.size))))
-        print(f"written to {options.draw}")
+        write_png(check_png(options.draw), render.diagram(rows, options.layer, tuple(options.size)))
         return
     totals = dict(zip(_HEADING, ("total", *[""] * len(_HEADING)), strict=False))
     totals |= {name: f"{total(rows, c):,}" for name, c in zip(_SUMMED_HEADING, SUMMED, strict=True)}
@@ -99,12 +98,18 @@ def gallery(options: argparse.Namespace) -> None:
     folder = check_folder(options.out or galleries()[0])
     if options.every and folder == EMBEDDED_GALLERY:
         raise SelectionError("the embedded gallery has no room for every unit; name a folder by --out or ZFNET_GALLERY")
+    if options.draw and len(options.layer or ()) != 1:
+        raise SelectionError("a sheet shows one layer; name it by --layer")
+    drawn = options.draw and check_png(options.draw)
     session, samples = inputs.session(options), sample_views()
     for layer in options.layer or GALLERY_LAYERS:
         units = gallery_units(session, samples, layer, every=options.every)
         settings = gallery_settings(layer, options.steps)
         make_gallery(session, units, settings, folder, progress=partial(show_bar, layer))
         print(f"{layer}: {len(units)} in {folder}", flush=True)
+        if drawn:
+            made = read_gallery(session.info.checkpoint_id, folder).values()
+            write_png(drawn, drawing.gallery([one.pixels() for one in made if one.unit.layer == layer]))
 
 
 def audit(options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """The options of every command."""
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +60,9 @@ def _add_units(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub = command(units.maps, picture=True, out=_FOLDER)
     sub.add_argument("what", type=_unit_or_layer, nargs="+", metavar="WHAT", help="a layer, or units such as conv5:17")
     sub.add_argument("--before-relu", action="store_true", help="with their sign")
-    sub.add_argument("--scale", choices=("map", "layer", "fixed"), default="map", help="where the colours end")
+    ends = sub.add_mutually_exclusive_group()
+    ends.add_argument("--scale", choices=("map", "layer", "fixed"), default="map", help="where the colours end")
+    _add_end(ends)
     sub.add_argument("--colours", choices=render.UNSIGNED, default="viridis")
     sub.add_argument("--order", choices=ORDERS, default="maximum", help="of a layer's channels")
     sub.add_argument("--first", type=int, default=0, metavar="N", help="leave so many of that order out")
@@ -75,6 +78,7 @@ def _add_units(command: Callable[..., argparse.ArgumentParser]) -> None:
     way.add_argument("--randomise", choices=CONVOLUTIONS, help="permute the weights from the unit's layer down to this")
     way.add_argument("--overwriting", action="store_true", help="unpool as common code does, losing what overlaps")
     sub.add_argument("--seed", type=int, default=0, help="with --randomise: of the permutation")
+    _add_end(sub)
     sub = command(units.descent, picture=True, out=_FOLDER)
     sub.add_argument("unit", type=_unit, metavar="UNIT", help="such as conv5:17 or conv2:3@6,9")
     sub = command(units.saliency, picture=True, out=_FOLDER)
@@ -112,8 +116,10 @@ def _add_classes(command: Callable[..., argparse.ArgumentParser]) -> None:
     _add_evidence(sub)
     _add_paint(sub, opacity=0.6)
     sub.add_argument("--contour", type=float, default=0.0, help="a line around what is above this share, 0 to 1")
-    sub.add_argument("--one-scale", action="store_true", help="the same colours for all classes and methods")
     sub.add_argument("--before-relu", action="store_true", help="the sum with its sign, in its own cells")
+    ends = sub.add_mutually_exclusive_group()
+    ends.add_argument("--one-scale", action="store_true", help="the same colours for all classes and methods")
+    _add_end(ends)
     sub.add_argument("--channels", type=int, metavar="N", help="of Grad-CAM, only the N channels that count most")
     sub.add_argument("--randomise", choices=BELOW, help="permute the weights from the classifier down to this layer")
     sub.add_argument("--seed", type=int, default=0, help="with --randomise: of the permutation")
@@ -151,6 +157,12 @@ def _add_paint(sub: argparse.ArgumentParser, *, opacity: float) -> None:
     sub.add_argument("--opacity", type=float, default=opacity, help="of the strongest spot, 0 to 1")
 
 
+def _add_end(sub: argparse._ActionsContainer) -> None:
+    sub.add_argument(
+        "--end", type=_end, metavar="VALUE", help="full colour at this value, so that pictures can be compared"
+    )
+
+
 def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add what needs no picture, or many."""
     sub = command(commands.architecture)
@@ -183,6 +195,17 @@ def _add_studies(command: Callable[..., argparse.ArgumentParser]) -> None:
     sub.add_argument("--layer", choices=LAYERS, nargs="+", help="by default the convolutions and fc8")
     sub.add_argument("--every", action="store_true", help="every unit of these layers (hours), not in the embedded one")
     sub.add_argument("--steps", type=int, help="of each maximization; by default those of its preset")
+    sub.add_argument("--draw", type=Path, metavar="FILE", help="lay those of one layer on a sheet, a PNG file")
+
+
+def _end(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"colours end at a number above zero, such as 2.5, got {text!r}")
+    return value
 
 
 def _unit_or_layer(text: str) -> Unit | str:

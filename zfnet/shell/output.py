@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zfnet import InferenceSession, Unit, drawing, render
+from zfnet import InferenceSession, SelectionError, Unit, drawing, render
 from zfnet.cam import ClassMap
 from zfnet.climb import Maximization
 from zfnet.deconvnet import Projection
@@ -76,9 +76,28 @@ class Output:
         print(f"written to {self._folder}")
 
 
-def write_projection(output: Output, name: str, p: Projection) -> dict[str, Any]:
-    """Write a projection with its receptive field; return what is known about it."""
+def check_png(file: Path) -> Path:
+    """Return a file to draw into, which need not exist yet.
+
+    Raises:
+        SelectionError: for a file that is not named as PNG.
+    """
+    if file.suffix.lower() != ".png":
+        raise SelectionError(f"the drawing is a PNG file, got {file.name!r}; name one such as x.png")
+    return file
+
+
+def write_png(file: Path, pixels: np.ndarray) -> None:
+    """Write a drawing, uint8 (H, W, 3), into a file."""
+    file.write_bytes(render.encode_png(pixels))
+    print(f"written to {file}")
+
+
+def write_projection(output: Output, name: str, p: Projection, end: float | None = None) -> dict[str, Any]:
+    """Write a projection with its receptive field, in full colour at ± ``end``; return what is known about it."""
     shown, limit = render.projection(p.pixels, p.box)
+    if end:
+        shown, limit = render.signed_pixels(p.pixels, end), end
     pixels = render.draw_box(shown, p.box) if p.position else shown
     described = {"unit": str(p.unit), "position": p.position, "activation": p.activation, "box": p.box}
     described["full_colour"] = limit
@@ -92,17 +111,15 @@ def write_map(
     *,
     session: InferenceSession,
     view: Image.Image,
-    paint: Paint | None = Paint(),
+    paint: Paint = Paint(),
+    signed: bool = False,
 ) -> dict[str, Any]:
-    """Write a class map on the picture, without ``paint`` in its own cells with its sign; return what is known."""
-    pixels = render.signed_heat(m.values)
-    if paint:
-        pixels = drawing.evidence(
-            np.asarray(view),
-            m.values,
-            receptive_field(session.info.config, m.layer),
-            **asdict(paint),
-        )
+    """Write a class map on the picture, or with its sign in its own cells; return what is known."""
+    if signed:
+        pixels = render.signed_heat(m.values, paint.end)
+    else:
+        field = receptive_field(session.info.config, m.layer)
+        pixels = drawing.evidence(np.asarray(view), m.values, field, **asdict(paint))
     described = {"class": m.class_index, "name": session.info.labels.name(m.class_index), "method": m.method}
     return {
         "file": output.picture(name, pixels, m.values),

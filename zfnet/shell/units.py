@@ -75,9 +75,8 @@ def deconvnet(options: argparse.Namespace) -> None:
         written = [(p, {"overwriting": True}) for p in session.overwriting(shown, [p.unit for p in found])]
     if options.randomise:
         written = [_randomise(session, shown, p, until=options.randomise, seed=options.seed) for p in found]
-    output.close(
-        {"projections": [write_projection(output, f"deconvnet-{file_name(p.unit)}", p) | more for p, more in written]}
-    )
+    told = [write_projection(output, f"deconvnet-{file_name(p.unit)}", p, options.end) | more for p, more in written]
+    output.close({"projections": told})
 
 
 def descent(options: argparse.Namespace) -> None:
@@ -166,6 +165,8 @@ def _map(
 def _ends(options: argparse.Namespace, session: InferenceSession, values: np.ndarray, *, layer: str) -> np.ndarray:
     """Return the value of full colour for every map of a layer, (C, 1, 1)."""
     own = (np.abs(values) if options.before_relu else values).max((1, 2), keepdims=True)
+    if options.end:
+        return np.full_like(own, options.end)
     if options.scale == "map":
         return np.asarray(own)
     fixed = options.scale == "fixed"

@@ -27,12 +27,15 @@ from pages.shared.recipes.maps import (
     filters,
     receptive_field,
     stride,
+    unit_inputs,
     view,
 )
+from pages.shared.recipes.pairs import two_classes, two_layers, two_maps, two_projections
 from pages.shared.recipes.script import Source
 from pages.shared.recipes.units import (
     climb,
     descent,
+    gallery,
     input_patch,
     maximization,
     nine,
@@ -60,6 +63,7 @@ __all__ = [
     "feature_map_on_picture",
     "feature_maps",
     "filters",
+    "gallery",
     "input_patch",
     "lines",
     "maximization",
@@ -76,6 +80,11 @@ __all__ = [
     "scorecam",
     "stride",
     "switches",
+    "two_classes",
+    "two_layers",
+    "two_maps",
+    "two_projections",
+    "unit_inputs",
     "view",
 ]
 # By the kinds of exhibits.

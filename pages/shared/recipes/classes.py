@@ -32,7 +32,9 @@ def evidence(source: Source, class_index: int, asked: "Asked", paint: "Paint", *
         top: the most probable classes. The pages compute them together; to the last bit that is another sum than that
             of each alone.
     """
-    return _laid(source, "evidence", _values(class_index, asked, top), asked, paint=paint, classes=[class_index])
+    return _laid(
+        source, "evidence", evidence_values(class_index, asked, top), asked, paint=paint, classes=[class_index]
+    )
 
 
 def evidence_cells(
@@ -42,22 +44,24 @@ def evidence_cells(
     return recipe(
         source,
         "evidence_cells",
-        [*_values(class_index, asked, top), f"pixels = drawing.cells(values, {literal(paint.colormap)})"],
-        _cam(source, [class_index], asked, paint, "--out", "evidence_cells"),
+        [*evidence_values(class_index, asked, top), f"pixels = drawing.cells(values, {literal(paint.colormap)})"],
+        cam(source, [class_index], asked, paint, "--out", "evidence_cells"),
     )
 
 
 def scorecam(source: Source, class_index: int, asked: "Asked", paint: "Paint") -> Recipe:
     """Write the evidence for a class by Score-CAM, which centring makes no difference to."""
     of = replace(asked, method="scorecam", centred=False)
-    return _laid(source, "scorecam", _values(class_index, of), of, paint=paint, classes=[class_index])
+    return _laid(source, "scorecam", evidence_values(class_index, of), of, paint=paint, classes=[class_index])
 
 
 def rivals(
     source: Source, classes: tuple[int, int], asked: "Asked", paint: "Paint", *, top: Sequence[int] = ()
 ) -> Recipe:
     """Write the evidence for the first of two classes, on the scale of both."""
-    own, rival = (_values(i, asked, top, name=name) for i, name in zip(classes, ("values", "rival"), strict=True))
+    own, rival = (
+        evidence_values(i, asked, top, name=name) for i, name in zip(classes, ("values", "rival"), strict=True)
+    )
     # What both are in is computed once.
     body = [*own, *(rival[1:] if rival[0] == own[0] else rival), "end = max(values.max(), rival.max())"]
     return _laid(source, "rivals", body, asked, paint=paint, classes=classes, end=", end=end")
@@ -71,7 +75,7 @@ def evidence_parts(
     body = [
         f"parts = session.channel_evidence(view, {class_index}{_options(of)})",
         f"values = parts.partial({count})",
-        *_values(class_index, of, top, name="whole"),
+        *evidence_values(class_index, of, top, name="whole"),
         "end = max(whole.max(), 0)",
     ]
     more = ["--channels", str(count)]
@@ -88,7 +92,7 @@ def randomised_evidence(source: Source, class_index: int, asked: "Asked", *, unt
         "randomised_evidence",
         [
             *twin,
-            *_values(class_index, of, by="twin" if until else "session"),
+            *evidence_values(class_index, of, by="twin" if until else "session"),
             "pixels = render.signed_heat(values)",
         ],
         [
@@ -199,16 +203,22 @@ def _laid(
     field = f"field = receptive_field(session.info.config, {literal(asked.layer)})"
     look = keywords(colormap=(paint.colormap, "viridis"), opacity=(paint.opacity, 0.7), contour=(paint.contour, 0.0))
     body = [*values, field, f"pixels = drawing.evidence(np.asarray(view), values, field{look}{end})"]
-    return recipe(source, name, body, _cam(source, classes, asked, paint, *more, "--out", name))
+    return recipe(source, name, body, cam(source, classes, asked, paint, *more, "--out", name))
 
 
-def _values(
-    class_index: int, asked: "Asked", top: Sequence[int] = (), *, name: str = "values", by: str = "session"
+def evidence_values(
+    class_index: int,
+    asked: "Asked",
+    top: Sequence[int] = (),
+    *,
+    name: str = "values",
+    by: str = "session",
+    seen: str = "view",
 ) -> list[str]:
-    """Return the lines that make the evidence for a class before its last ReLU."""
+    """Return the lines that make the evidence for a class before its last ReLU, in the picture ``seen``."""
     classes = list(top) if class_index in top else [class_index]
     methods = keywords(methods=([asked.method], ["gradcam"]))
-    call = f"{by}.class_activation(view, {classes}{methods}{_options(asked)}, rectified=False)"
+    call = f"{by}.class_activation({seen}, {classes}{methods}{_options(asked)}, rectified=False)"
     if len(classes) == 1:
         return [f"(found,) = {call}", f"{name} = found.values"]
     return [f"maps = {call}", f"{name} = maps[{classes.index(class_index)}].values  # class {class_index}"]
@@ -222,7 +232,8 @@ def _shell_options(asked: "Asked") -> list[str]:
     return flags(layer=(asked.layer, "conv5"), head=(asked.head, "fc"), centred=(asked.centred, False))
 
 
-def _cam(source: Source, classes: Sequence[int], asked: "Asked", paint: "Paint", *more: str) -> list[str]:
+def cam(source: Source, classes: Sequence[int], asked: "Asked", paint: "Paint", *more: str) -> list[str]:
+    """Return the arguments of the shell that lay the evidence for classes on the picture."""
     which = ["--classes", *map(str, classes), *flags(methods=(asked.method, "gradcam")), *_shell_options(asked)]
     scale = ["--one-scale"] if len(classes) > 1 else []
     look = flags(colours=(paint.colormap, "viridis"), opacity=(paint.opacity, 0.6), contour=(paint.contour, 0.0))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SIDE = 448
 _FIXED = 'end = session.fixed_limit([sample.picture for sample in sample_views()], "{layer}")'
+_INPUTS = 'channels = [term.channel for term in session.contributions(view, "{unit}", top={count}).terms]'
 _PERIOD = "picture = grating({period!r}, {orientation!r})"
 # The stride lab: so many pixels in the middle of the picture are shown.
 _MIDDLE = 216
@@ -128,6 +129,31 @@ def feature_map_on_picture(source: Source, unit: Unit, look: "Look") -> Recipe:
             f"pixels = render.enlarge(laid, {_SIDE})",
         ],
         ["maps", *named(source), f"{unit.layer}:{unit.channel}", *_look(look), "--out", "feature_map_on_picture"],
+    )
+
+
+def unit_inputs(source: Source, unit: Unit, below: str, channels: Sequence[int], *, colormap: str) -> Recipe:
+    """Write the maps of the layer below that contribute most to a unit, on the scale of that layer.
+
+    Args:
+        source: the picture.
+        unit: of a layer above one that has maps.
+        below: that layer.
+        channels: the strongest, in their order.
+        colormap: of the maps.
+    """
+    look = flags(columns=(4, 16), scale=("layer", "map"), colours=(colormap, "viridis"))
+    return recipe(
+        source,
+        "unit_inputs",
+        [
+            _INPUTS.format(unit=unit, count=len(channels)),
+            f"maps = session.feature_maps(view, {literal(below)}).values",
+            "tiles = render.map_levels(maps, maps.max())[channels]",
+            "pixels = render.mosaic(tiles, 4, gap=0)",
+        ],
+        ["maps", *named(source), below, *_channels(channels), *look, "--out", "unit_inputs"],
+        png=f"render.encode_png(pixels, {literal(colormap)})",
     )
 
 

@@ -13,6 +13,7 @@ _SIDE, _LARGE = 336, 448
 _NINE = 'found = session.deconvnet(view, [f"{layer}:{{channel}}" for channel in ranked])'
 _PREMADE = """made = read_galleries(session.info.checkpoint_id)["{unit}"]
 # Made beforehand by session.maximize(["{made}"], made.settings), and kept in a compressed file."""
+_OF_LAYER = 'made = [one.pixels() for one in gallery if one.unit.layer == "{layer}"]'
 _FOUR = "values = render.mosaic([made.image for made in found], 2, 2)[:{gap}, :{gap}]"
 
 
@@ -151,10 +152,25 @@ def maximization(source: Source, made: Premade) -> Recipe:
         "maximization",
         [
             _PREMADE.format(unit=key, made=made.unit),
-            'values = np.asarray(Image.open(made.file).convert("RGB"))',
+            "values = made.pixels()",
             f"pixels = render.enlarge(values, {_LARGE})",
         ],
         _maximize(source, made.unit, made.settings, "maximization"),
+        picture=False,
+    )
+
+
+def gallery(source: Source, layer: str) -> Recipe:
+    """Write the sheet of a layer's pictures in the gallery."""
+    return recipe(
+        source,
+        "gallery",
+        [
+            "gallery = read_galleries(session.info.checkpoint_id).values()",
+            _OF_LAYER.format(layer=layer),
+            "pixels = drawing.gallery(made)",
+        ],
+        ["gallery", "--layer", layer, "--draw", "gallery.png"],
         picture=False,
     )
 
