@@ -72,7 +72,7 @@ def chosen(at: AppTest) -> Selection:
 
 def words(at: AppTest) -> str:
     """Return everything that is written on the page, the side included."""
-    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "success")
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
     written = [element.value for kind in kinds for element in getattr(at, kind)]
     return "\n".join([*written, *(caption for image in at.image for caption in image.captions)])
 

@@ -12,18 +12,21 @@ from pages.shared.links import link, qr
 from pages.shared.rooms import LENGTH, RoomError, Rooms
 from pages.shared.state import selection, t
 
-# In seconds: the price of a poll is a comparison of two numbers, so that a class can afford it.
-POLL = 1.0
+# Polls of a room in a second, at most one by each who follows: Streamlit works some 20 ms for one, however little it
+# does, and a class of this size takes half of a core.
+POLL, CLASS = 1.0, 30
 _OWN = ("lang", "present")
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A visitor's place in a room; ``version`` is what one who follows has taken over of it."""
+    """A visitor's place in a room; of one who follows, ``version`` is what has been taken over, and ``followers`` how
+    many did so."""
 
     code: str
     leads: bool
     version: int = 0
+    followers: int = 0
 
 
 @st.cache_resource(show_spinner=False)
@@ -64,6 +67,11 @@ def parameter() -> dict[str, str]:
     return {"room": here.code} if here and not here.leads else {}
 
 
+def pause(followers: int) -> float:
+    """Return how many seconds one of so many waits between two polls."""
+    return max(POLL, POLL * followers / CLASS)
+
+
 def keep_up(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
     """Show what is selected to those who follow, or go where the teacher has gone; before anything is drawn.
 
@@ -83,8 +91,8 @@ def keep_up(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
     except RoomError as error:
         _stand(error)
         return
+    st.session_state.seat = replace(here, version=seen.version, followers=seen.followers)
     if seen.version != here.version:
-        st.session_state.seat = replace(here, version=seen.version)
         state.take_over(seen.query)
         if seen.page != page.url_path:
             st.switch_page(pages[seen.page])
@@ -105,7 +113,7 @@ def banner() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(t("follow.following", code=here.code), width="content")
         st.button(t("follow.leave"), key="leave_room", on_click=_sit, args=(lambda: None,), type="tertiary")
-    st.fragment(_poll, run_every=POLL)(here)
+    st.fragment(_poll, run_every=pause(here.followers))(here)
 
 
 def popover() -> None:

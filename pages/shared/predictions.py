@@ -66,16 +66,15 @@ def score(lesson: Lesson) -> tuple[int, int]:
 
 def show(step: Step, asked: Question) -> None:
     """Ask, take a prediction, and show what is measured once it is wanted."""
-    made = _prediction(asked)
+    made, about = _prediction(asked), _about(_place(), _names(asked))
+    labels = [_label(step, asked, i) for i in range(len(asked.options))]
     st.header(_prompt(step, asked), anchor=False)
     if asked.shown:
         seen, choices = st.columns([1, 3.4], gap="medium")
         alt = t(f"lesson.shown_{asked.kind}", **_values(asked))
         seen.image(asked.shown, alt=alt, width=_SHOWN, output_format="PNG")
     with choices if asked.shown else st.container():
-        _options(step, asked, made)
-    labels = [_label(step, asked, i) for i in range(len(asked.options))]
-    about = _about(_place(), _names(asked))
+        _options(labels, asked, made)
     if made is None or not made.revealed:
         votes.before(about, labels, made.chosen if made else -1)
         if not follow.follows():
@@ -95,7 +94,7 @@ def show(step: Step, asked: Question) -> None:
     else:
         st.warning(t("lesson.wrong", option=right, chosen=labels[made.chosen]), icon=":material/close:")
     votes.after(about, labels, asked.right)
-    _explain(step, asked)
+    _explain(step, asked, labels)
 
 
 def _prompt(step: Step, asked: Question) -> str:
@@ -104,9 +103,8 @@ def _prompt(step: Step, asked: Question) -> str:
     return t(f"lesson.ask_{asked.kind}", **_values(asked))
 
 
-def _options(step: Step, asked: Question, made: Prediction | None) -> None:
+def _options(labels: Sequence[str], asked: Question, made: Prediction | None) -> None:
     """Show the options: pictures to be clicked, or words; after the answer they stay as they are."""
-    labels = [_label(step, asked, i) for i in range(len(asked.options))]
 
     def choose(chosen: int) -> None:
         if made is None or not made.revealed:
@@ -144,14 +142,13 @@ def _options(step: Step, asked: Question, made: Prediction | None) -> None:
     )
 
 
-def _explain(step: Step, asked: Question) -> None:
+def _explain(step: Step, asked: Question, labels: Sequence[str]) -> None:
     """Say why, with what was measured of every option."""
     if isinstance(step.question, Written):
         st.markdown(step.question.explanation[selection().language])
         return
     right = asked.options[asked.right]
     measured = _measured(asked, right)
-    labels = [_label(step, asked, i) for i in range(len(asked.options))]
     st.markdown(
         t(
             f"lesson.why_{asked.kind}",
