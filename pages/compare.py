@@ -109,7 +109,7 @@ if now.compared == "class":
     choose_class(t("gradcam.top_five"))
     asked, about = Asked(head=now.head, centred=now.centred), class_name(shown)
     both = comparison.classes(backend, views, shown, asked=asked, paint=Paint(now.colormap, contour=0.5))
-    alts = [t("compare.class_alt", name=about, title=of) for of in titles]
+    alts = [t("compare.class_alt", name=about, title=of, where="") for of in titles]
     pair(both, about, alts, (now.colormap, t("compare.bar_class", end=f"{both.end:.3g}")))
 elif chosen.layer not in SPATIAL:
     st.info(t("deconvnet.no_map", layer=chosen.layer))
@@ -121,7 +121,7 @@ elif now.compared == "projection":
     pair(both, name, alts, ("grey", t("compare.bar_projection", end=f"{both.end:.3g}")))
 else:
     both = comparison.maps(backend, views, chosen, now.colormap)
-    alts = [t("compare.map_alt", name=name, title=of) for of in titles]
+    alts = [t("compare.map_alt", name=name, title=of, where="") for of in titles]
     pair(both, name, alts, (now.colormap, t("compare.bar_map", end=f"{both.end:.3g}")))
 numbers()
 reading("compare")

@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -235,13 +236,11 @@ def test_hostile_names_are_shown_and_do_nothing(exhibit: Exhibit) -> None:
     assert restore(picture_file(sly, about)) == about.query
 
 
-def test_a_kind_with_texts_is_explained(exhibit: Exhibit, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = {f"exhibits.feature_map_{part}": f"{part} **it** is" for part in ("what", "how", "limits")}
-    monkeypatch.setattr("pages.shared.export.catalogue", lambda language: said)
+def test_a_picture_is_explained(exhibit: Exhibit) -> None:
     read = Reader(report([Page(ABOUT, (exhibit,))], ABOUT))
-    assert "what it is" in read.words
-    assert text("frame.how", "ko", text="how it is").replace("**", "") in read.words
-    assert text("frame.limits", "ko", text="limits it is").replace("**", "") in read.words
+    for part in ("what", "how", "limits"):
+        said = text(f"exhibits.{exhibit.kind}_{part}", "ko")
+        assert re.sub(r"[*`_]", "", said) in read.words, part
 
 
 @pytest.mark.parametrize("module", ["archive", "export", "report"])

@@ -156,7 +156,7 @@ def test_a_broken_file_leaves_the_others_alone(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
-    for name in ("none.yaml", "Stride.yaml"):
+    for name in ("none.yaml", "Which-Pixels.yaml"):
         (tmp_path / name).write_text(STEP, "utf-8")
     found = library(*OWN, *sorted(tmp_path.iterdir()))
     assert [error.reason for error in found.errors] == ["taken", "taken"]

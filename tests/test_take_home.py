@@ -18,7 +18,7 @@ from tests.test_pages import chosen, run, send, visit, words  # noqa: F401
 from zfnet import render
 
 EXHIBIT = Exhibit(
-    kind="picture",
+    kind="view",
     name="picture",
     png=render.encode_png(np.zeros((14, 14, 3), np.uint8)),
     alt="Nothing but black.",

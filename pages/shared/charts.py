@@ -57,8 +57,12 @@ def bars(
     alt: str,
     key: str,
     on_click: Callable[[int], None],
+    from_zero: bool = False,
 ) -> None:
-    """Draw a bar for each value, which can be clicked; ``on_click`` is called with its number."""
+    """Draw a bar for each value, which can be clicked; ``on_click`` is called with its number.
+
+    Where all values are below zero, bars rise from the smallest, unless ``from_zero``.
+    """
 
     def clicked() -> None:
         points = st.session_state[key].selection.points
@@ -67,7 +71,7 @@ def bars(
 
     colours = [_CHOSEN if i == selected else _PLAIN for i in range(len(values))]
     # Logits are often all below zero: bars would hang, the longest for the weakest.
-    base = min(values) if max(values) <= 0 else 0.0
+    base = min(values) if max(values) <= 0 and not from_zero else 0.0
     figure = _figure(
         "Bar",
         axes,

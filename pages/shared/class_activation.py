@@ -165,7 +165,7 @@ def _cells(found: Evidence, asked: Asked, paint: Paint, name: str) -> None:
 
 def every_method(index: int, asked: Asked, paint: Paint) -> None:
     """Show all methods side by side, each on its own scale."""
-    backend, shown, exhibits = results.session(), [], []
+    backend, shown, exhibits, top = results.session(), [], [], top_classes(asked.head)
     for method in quick(asked.head, asked.layer):
         ask = Asked(method, asked.layer, asked.head, asked.centred)
         found = of.evidence(backend, view(), index, ask)
@@ -174,7 +174,7 @@ def every_method(index: int, asked: Asked, paint: Paint) -> None:
         alt = t("gradcam.every_alt", method=_method(method), name=class_name(index), where=where)
         end = t("gradcam.every_classless" if method == of.CLASSLESS else "gradcam.every_end", high=found.high)
         shown.append(Figure(laid, alt, _method(method), end, 160))
-        recipe = recipes.evidence_methods(source(), index, ask, paint, top=top_classes(asked.head))
+        recipe = recipes.evidence_methods(source(), index, ask, paint, top=top)
         scale = Scale(paint.colormap, 0.0, found.high, t("gradcam.scale"))
         exhibits.append(Exhibit("evidence_methods", f"all-{method}", laid, alt, _method(method), recipe, scale))
     st.header(t("gradcam.every"), anchor=False)

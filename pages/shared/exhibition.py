@@ -53,7 +53,7 @@ def under(*exhibits: Exhibit) -> None:
     title, shown = st.session_state[_SHOWN]
     shown.update({exhibit.name: exhibit for exhibit in exhibits})
     about = st.popover(
-        t("exhibits.about"),
+        t("export.about"),
         icon=":material/info:",
         type="tertiary",
         key=f"about_{exhibits[0].name}",
@@ -71,7 +71,7 @@ def under(*exhibits: Exhibit) -> None:
 
 def _take(exhibit: Exhibit, title: str) -> None:
     picture_button(exhibit, title)
-    st.markdown(t("exhibits.python"))
+    st.markdown(t("export.python"))
     st.code(exhibit.recipe.python, language="python")
-    st.markdown(t("exhibits.shell"))
+    st.markdown(t("export.shell"))
     st.code(exhibit.recipe.shell, language="bash", wrap_lines=True)

@@ -3,12 +3,11 @@ top."""
 
 from collections.abc import Collection
 
-import numpy as np
 import streamlit as st
 
 from pages.shared.clickable import clickable
 from pages.shared.pictures import sample_picture, samples
-from pages.shared.results import classification, ranking, session, strip
+from pages.shared.results import classification, plain, ranking, session, strip
 from pages.shared.share import toolbar
 from pages.shared.state import (
     MAX_UPLOADS,
@@ -30,6 +29,7 @@ from pages.shared.state import (
 )
 from pages.shared.texts import LANGUAGES
 from pages.shared.widgets import answer, choose, choose_any_class, class_name
+from pages.shared.widgets import picture as show
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
 from zfnet.geometry import LAYERS, shapes
 from zfnet.images import CROP_MODES
@@ -111,7 +111,7 @@ def header(name: str) -> None:
         toolbar()
     with saw:
         alt = t("frame.saw_alt", picture=picture_title())
-        st.image(np.asarray(view()), alt=alt, width="stretch", output_format="PNG")
+        show(plain(view()), alt)
     with says:
         answer()
 

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from pages.shared import evidence, projections, results, stride_parts
+from pages.shared import exhibition, lenses, recipes, results, stride_parts
+from pages.shared.exhibits import Exhibit
 from pages.shared.figures import Figure, figures
-from pages.shared.results import Look
 from pages.shared.state import selection, t, view
-from pages.shared.widgets import class_index, class_name, unit
-from zfnet.geometry import SPATIAL, shapes
+from zfnet.geometry import shapes
 
 _SMALL, _LARGE = 240, 480
 # Three pixels of the page for each one of a filter, which a telephone has room for.
@@ -23,59 +22,23 @@ def pictures(names: Sequence[str]) -> None:
             SHOWN[name]()
 
 
-def _show(png: bytes, alt: str, caption: str, width: int = _SMALL) -> None:
-    st.image(png, caption=caption, alt=alt, width=width, output_format="PNG")
+def _show(exhibit: Exhibit | None, width: int = _SMALL) -> None:
+    if exhibit:
+        with st.container(width=width):
+            exhibition.show(exhibit)
 
 
 def _filters() -> None:
     count = shapes(results.session().info.config)["conv1"][0]
     drawn = results.filters(results.session(), "conv1", 16)
-    figures([Figure(drawn, t("stride.filters_alt", count=count), t("lesson.filters", count=count), side=_WIDE)])
-
-
-def _network() -> None:
-    drawn = results.diagram(results.session(), unit().layer, (960, 480))
-    _show(drawn, t("overview.architecture_alt"), t("overview.architecture_caption"), _LARGE)
-
-
-def _map() -> None:
-    chosen = unit()
-    if chosen.layer in SPATIAL:
-        shown = results.feature_map(results.session(), view(), chosen, Look(colormap=selection().colormap))
-        caption = t("overview.maps_caption", unit=chosen, high=shown.high)
-        _show(shown.overlay, t("overview.maps_alt", unit=chosen), caption)
-
-
-def _unit() -> None:
-    chosen = unit()
-    made = results.premade(results.session(), chosen)
-    if made:
-        alt, caption = t("overview.maximization_alt", unit=chosen), t("overview.maximization_caption", unit=chosen)
-        _show(results.large(results.opened(made)), alt, caption)
-
-
-def _nine() -> None:
-    layer = unit().layer
-    if layer in SPATIAL:
-        sheet = projections.nine_strongest(results.session(), view(), layer).sheet
-        _show(sheet, t("lesson.nine_alt", layer=layer), t("lesson.nine", layer=layer), _LARGE)
+    words = t("stride.filters_alt", count=count), t("lesson.filters", count=count)
+    figures([Figure(drawn, *words, side=_WIDE)])
+    exhibition.under(Exhibit("filters", "filters", drawn, *words, recipes.filters(exhibition.source())))
 
 
 def _projection() -> None:
-    chosen = unit()
-    if chosen.layer in SPATIAL:
-        drawn = projections.tile(results.session(), view(), chosen)
-        alt, caption = t("overview.deconvnet_alt", unit=chosen), t("overview.deconvnet_caption", unit=chosen)
-        _show(drawn, alt, caption)
-
-
-def _evidence() -> None:
-    asked, name = evidence.Asked(head=selection().head), class_name(class_index())
-    found = evidence.evidence(results.session(), view(), class_index(), asked)
-    paint = evidence.Paint(selection().colormap)
-    laid = evidence.overlay(results.session(), view(), found, asked.layer, paint=paint, end=found.high)
-    caption = t("overview.gradcam_caption" if found.high > 0 else "overview.gradcam_flat", name=name)
-    _show(laid, t("overview.gradcam_alt", name=name), caption)
+    seen = lenses.projection()
+    _show(seen[1] if seen else None)
 
 
 def _grating() -> None:
@@ -93,12 +56,12 @@ def _sampled() -> None:
 
 SHOWN: dict[str, Callable[[], None]] = {
     "filters": _filters,
-    "network": _network,
-    "map": _map,
-    "unit": _unit,
-    "nine": _nine,
+    "network": lambda: _show(lenses.diagram((960, 480)), _LARGE),
+    "map": lambda: _show(lenses.feature_map()),
+    "unit": lambda: _show(lenses.maximization()),
+    "nine": lambda: _show(lenses.nine(), _LARGE),
     "projection": _projection,
-    "evidence": _evidence,
+    "evidence": lambda: _show(lenses.evidence()),
     "grating": _grating,
     "sampled": _sampled,
 }

@@ -2,20 +2,18 @@
 
 import html
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.shared import evidence, projections, results
+from pages.shared import lenses, results
 from pages.shared.clickable import data_url
-from pages.shared.evidence import Asked, Paint
-from pages.shared.places import strongest
-from pages.shared.results import Look
-from pages.shared.state import picture_title, select, selection, t, view
+from pages.shared.evidence import Paint
+from pages.shared.exhibits import Exhibit
+from pages.shared.state import select, selection, t, view
 from pages.shared.unit_parts import neighbours, step
 from pages.shared.widgets import class_index, class_name, unit
-from zfnet import Unit
-from zfnet.geometry import SPATIAL
 
 # A page's lens in the pair; the first key shows the first of them. The other pages are shown as they are, enlarged.
 LENSES = {"feature-maps": "map", "deconvnet": "projection", "gradcam": "evidence", "maximization": "maximization"}
@@ -34,7 +32,8 @@ html { font-size: 20px; }
 .pair figcaption { font-size: 1rem; line-height: 1.3; margin-top: 0.3rem; }
 </style>"""
 
-Half = tuple[bytes, str, bool]
+# What is a photograph, or lies on one.
+_SMOOTH = ("view", "feature_map", "evidence")
 
 
 def show(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
@@ -81,75 +80,38 @@ def _steps(lens: str) -> None:
         st.button(label, key="colours", shortcut="H", on_click=st.session_state.update, args=({_HIDDEN: not hidden},))
 
 
-def _halves(lens: str) -> tuple[Half, Half]:
-    """Return the two pictures of a lens, each with what stands below it and whether it is enlarged smoothly."""
+def _halves(lens: str) -> tuple[Exhibit | str, Exhibit | str]:
+    """Return the two pictures of a lens; a sentence where there is none."""
     chosen = unit()
     if lens == "evidence":
-        return _whole(), _evidence()
+        return lenses.whole(), _shown(lenses.evidence(paint=Paint(selection().colormap, contour=0.5)))
+    laid, seen = lenses.feature_map(), lenses.projection()
+    value = results.ranking(results.session(), view(), chosen.layer).peaks[chosen.channel]
+    one_value = t("overview.one_value", unit=lenses.name(chosen), value=value)
     if lens == "map":
-        return _whole(), _map(chosen)
-    saw, projected = _projection(chosen) if chosen.layer in SPATIAL else (_whole(), _one_value(chosen))
-    return saw, _wanted(chosen) if lens == "maximization" else projected
+        return lenses.whole(), _shown(laid) if laid else one_value
+    saw, drove = seen or (lenses.whole(), t("presenter.silent", unit=lenses.name(chosen)) if laid else one_value)
+    if lens == "maximization":
+        return saw, lenses.maximization() or t("overview.maximization_none", unit=lenses.name(chosen))
+    return saw, drove
 
 
-def _whole() -> Half:
-    said = results.classification(results.session(), view(), selection().head).classes[0]
-    words = t("presenter.picture", title=picture_title(), name=class_name(said.index), share=said.probability)
-    return results.plain(view()), words, True
+def _shown(laid: Exhibit) -> Exhibit:
+    """Return what is laid on the picture, or the picture alone while the colours are hidden."""
+    return replace(laid, png=results.plain(view())) if st.session_state.get(_HIDDEN) else laid
 
 
-def _evidence() -> Half:
-    now, backend = selection(), results.session()
-    asked = Asked(now.method, now.evidence_layer, now.head, now.centred)
-    found = evidence.evidence(backend, view(), class_index(), asked)
-    paint = Paint(now.colormap, contour=0.5)
-    laid = evidence.overlay(backend, view(), found, asked.layer, paint=paint, end=found.high)
-    words = t("presenter.evidence", name=class_name(class_index()), where=strongest(found.values))
-    return _plain_if_hidden(laid), words, True
-
-
-def _map(chosen: Unit) -> Half:
-    if chosen.layer not in SPATIAL:
-        return _one_value(chosen)
-    maps = results.feature_map(results.session(), view(), chosen, Look(colormap=selection().colormap))
-    words = t("presenter.map", unit=f"{chosen.layer}:{chosen.channel}", where=strongest(maps.values))
-    return _plain_if_hidden(maps.overlay), words, True
-
-
-def _plain_if_hidden(laid: bytes) -> bytes:
-    return results.plain(view()) if st.session_state.get(_HIDDEN) else laid
-
-
-def _projection(chosen: Unit) -> tuple[Half, Half]:
-    backend, name = results.session(), f"{chosen.layer}:{chosen.channel}"
-    at = Unit(chosen.layer, chosen.channel, results.field(backend, view(), chosen).position)
-    found = projections.projection(backend, view(), at, whole_map=False)
-    if found.activation <= 0:
-        return _whole(), (b"", t("presenter.silent", unit=name), True)
-    drove = t("presenter.projection", activation=results.rounded(found.activation))
-    return (found.input_patch, t("presenter.saw", unit=name), False), (found.patch, drove, False)
-
-
-def _one_value(chosen: Unit) -> Half:
-    value = results.heights(results.session(), view(), chosen.layer, rectified=True)[chosen.channel]
-    return b"", t("overview.one_value", unit=f"{chosen.layer}:{chosen.channel}", value=value), True
-
-
-def _wanted(chosen: Unit) -> Half:
-    made, name = results.premade(results.session(), chosen), f"{chosen.layer}:{chosen.channel}"
-    if made is None:
-        return b"", t("overview.maximization_none", unit=name), True
-    return results.large(results.opened(made)), t("presenter.maximization", unit=name), False
-
-
-def _pair(halves: tuple[Half, Half]) -> None:
+def _pair(halves: tuple[Exhibit | str, Exhibit | str]) -> None:
     """Show two pictures as large as the window allows, each with its words."""
     figures = []
-    for png, caption, smooth in halves:
-        words = html.escape(caption, quote=True)
-        look = "auto" if smooth else "pixelated"
-        drawn = f"<img src='{data_url(png)}' alt='{words}' style='image-rendering: {look}'>" if png else ""
-        figures.append(f"<figure>{drawn}<figcaption>{words}</figcaption></figure>")
+    for half in halves:
+        if isinstance(half, str):
+            figures.append(f"<figure><figcaption>{html.escape(half)}</figcaption></figure>")
+            continue
+        look = "auto" if half.kind in _SMOOTH else "pixelated"
+        drawn = f"<img src='{data_url(half.png)}' alt='{html.escape(half.alt, quote=True)}'"
+        caption = f"<figcaption>{html.escape(half.caption)}</figcaption>"
+        figures.append(f"<figure>{drawn} style='image-rendering: {look}'>{caption}</figure>")
     st.html(f"<div class='pair'>{''.join(figures)}</div>")
 
 

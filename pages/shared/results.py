@@ -7,8 +7,9 @@ function computes for the view it is given, which the caller must hold: a digest
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain
+from weakref import ref
 
 import numpy as np
 import streamlit as st
@@ -32,11 +33,23 @@ _BINS = 32
 # Digits after the point wherever a value of a map is told, so that what is told in two places is the same.
 DIGITS = 4
 
+_digests: dict[int, tuple[ref[Image.Image], str]] = {}
+
+
+def _digest(picture: Image.Image) -> str:
+    """Return a picture's digest. A view is asked for some fifty times while a page runs, and nobody changes it."""
+    known = _digests.get(id(picture))
+    if known is None or known[0]() is not picture:
+        forget = partial(_digests.pop, id(picture), None)
+        known = _digests[id(picture)] = (ref(picture, lambda _: forget()), digest(picture))
+    return known[1]
+
+
 cached = st.cache_data(
     max_entries=4000,
     max_size=256 * 2**20,
     show_spinner=False,
-    hash_funcs={InferenceSession: lambda session: session.info.checkpoint_id, Image.Image: digest},
+    hash_funcs={InferenceSession: lambda session: session.info.checkpoint_id, Image.Image: _digest},
 )
 
 

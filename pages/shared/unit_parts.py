@@ -131,10 +131,12 @@ def driven_by(chosen: Unit) -> None:
             axes=(t("unit.inputs_axis", layer=below), t("unit.inputs_value")),
             alt=t("unit.inputs_alt", unit=chosen, layer=below),
             key="unit_inputs_bars",
+            from_zero=True,
             on_click=lambda i: select(layer=below, channel=channels[i]),
         )
     parts = {"bias": found.bias, "others": found.others, "rest": found.rest, "before": found.before}
-    st.caption(t("unit.inputs_caption", layer=below, **{k: _told(v) for k, v in parts.items()}))
+    told_parts = {"layer": below} | {name: _told(part) for name, part in parts.items()}
+    st.caption(t("unit.inputs_logit" if chosen.layer == "fc8" else "unit.inputs_caption", **told_parts))
 
 
 def _told(value: float) -> str:
@@ -172,7 +174,8 @@ def excited_by(chosen: Unit) -> None:
         gap=8,
         captions=told,
     )
-    st.caption(t("unit.samples_caption", count=len(embedded())))
+    whole = chosen.layer not in SPATIAL
+    st.caption(t("unit.samples_whole" if whole else "unit.samples_caption", count=len(embedded())))
 
 
 @cached
