@@ -14,8 +14,8 @@ _HTML = """<button type="button"></button><output aria-live="polite"></output>""
 
 _CSS = """
 :host { display: block; }
-button { all: unset; cursor: pointer; font-size: 0.875rem; line-height: 1.6; color: var(--st-text-color); text-decoration: underline;
-  text-underline-offset: 3px; white-space: nowrap; }
+button { all: unset; cursor: pointer; font-size: 0.875rem; line-height: 1.6; color: var(--st-text-color);
+  text-decoration: underline; text-underline-offset: 3px; white-space: nowrap; }
 button:hover { color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-link-color); outline-offset: 2px; border-radius: 3px; }
 output { margin-left: 0.5em; font-size: 0.85rem; }

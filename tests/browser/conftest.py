@@ -82,7 +82,7 @@ class Dashboard:
     language: str
 
     def t(self, key: str, **values: object) -> str:
-        """Return a text as it reads on the page, in the visitor's language; ``ANYWHERE`` stands for a place not told."""
+        """Return a text as the visitor reads it on the page; ``ANYWHERE`` stands for a place that is not told."""
         return texts.text(key, self.language, **({"where": ANYWHERE} | values)).replace("**", "")
 
     @property

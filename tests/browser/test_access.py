@@ -17,7 +17,11 @@ LAPTOP, PHONE = (1280, 720), (390, 844)
 # What is wrong within Streamlit's own widgets and cannot be mended from outside: the rule, a part of the element, the
 # reason.
 STREAMLITS = (
-    ("presentation-role-conflict", "stFileUploaderDropzone", "a place to drop files has a name, but says it is nothing"),
+    (
+        "presentation-role-conflict",
+        "stFileUploaderDropzone",
+        "a place to drop files has a name, but says it is nothing",
+    ),
 )
 # What stands out beyond the right edge, unless it is in something that scrolls or cuts by itself.
 _OUTSIDE = """main => {
@@ -107,7 +111,9 @@ def test_a_finger_hits_every_tile(browser: Browser, server: Server) -> None:
     visitor = Dashboard(context.new_page(), server, "en")
     for address in ("/stride", "/unit"):
         visitor.open(address, lang="en")
-        boxes = visitor.main.locator(".tiles button").evaluate_all("all => all.map(e => [e.clientWidth, e.clientHeight])")
+        boxes = visitor.main.locator(".tiles button").evaluate_all(
+            "all => all.map(e => [e.clientWidth, e.clientHeight])"
+        )
         assert min(min(box) for box in boxes) >= 40
     context.close()
 
