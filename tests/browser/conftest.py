@@ -19,6 +19,8 @@ from tests.browser.server import ROOT, Server, chromium_options, chromium_path, 
 # Generous: a first view on a busy machine of two cores. What is expected comes as soon as it is there.
 _PATIENCE = 30_000
 _LOG_LINES = 40
+# In alternative texts: wherever a map is strongest, and however strongly.
+ANYWHERE = "⋯"
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 # What may be missing. Streamlit first looks for its server below the address that was opened, then at the root. And it
 # forgets a picture as soon as another one takes its place, fetched or not; whether those that are there are loaded,
@@ -80,8 +82,8 @@ class Dashboard:
     language: str
 
     def t(self, key: str, **values: object) -> str:
-        """Return a text as it reads on the page, in the visitor's language."""
-        return texts.text(key, self.language, **values).replace("**", "")
+        """Return a text as the visitor reads it on the page; ``ANYWHERE`` stands for a place that is not told."""
+        return texts.text(key, self.language, **({"where": ANYWHERE} | values)).replace("**", "")
 
     @property
     def main(self) -> Locator:
@@ -134,7 +136,7 @@ class Dashboard:
 
     def image(self, alt: str) -> Locator:
         """Return a picture by its whole alternative text."""
-        return self.page.get_by_role("img", name=alt, exact=True)
+        return self.page.get_by_role("img", name=_whole(alt))
 
     def pixels(self, alt: str) -> np.ndarray:
         """Return the pixels of a picture as the server sent them, uint8 (H, W, 3)."""
@@ -154,9 +156,13 @@ class Dashboard:
         self.settle()
         found = self.pictures()
         for alt in alts:
-            measured = [(width, deviation) for name, width, deviation in found if name == alt]
+            measured = [(width, deviation) for name, width, deviation in found if _whole(alt).search(name)]
             assert measured, alt
             assert all(width > 0 and deviation > 1 for width, deviation in measured), f"blank: {alt}"
+
+
+def _whole(alt: str) -> re.Pattern[str]:
+    return re.compile(f"^{re.escape(alt).replace(ANYWHERE, '.+')}$")
 
 
 def _rgb(pixels: list[int]) -> np.ndarray:
