@@ -9,7 +9,7 @@ import pytest
 import segno
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import share, texts
+from pages.shared import links, texts
 from pages.shared.selection import Selection
 from tests.test_pages import UNKNOWN, Open, chosen, digest, drawn, encoded, run, send, turn, visit, words
 from tests.test_unit_page import component
@@ -103,7 +103,7 @@ def test_what_a_link_says_of_its_origin_cannot_bring_anything_onto_the_page(visi
     ],
 )
 def test_which_addresses_lead_every_machine_to_itself(host: str, here: bool) -> None:
-    assert share._only_here(host) == here
+    assert links._only_here(host) == here
 
 
 def opened(at: AppTest, url: str) -> AppTest:

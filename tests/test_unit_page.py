@@ -69,7 +69,7 @@ def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_unit_of_every_layer_is_shown_for_both_heads(visit: Open, language: str, head: str) -> None:
     for layer in LAYERS:
         at = visit("unit", lang=language, layer=layer, channel="7", head=head)
-        title, *others = (one.value for one in at.subheader)
+        title, *others = (one.value for one in at.header)
         assert title.startswith(f"{layer}:7")
         assert bool(re.search("[가-힣]", words(at))) == (language == "ko")
         # What a head does not read, it is not asked about.
@@ -82,7 +82,7 @@ def test_a_unit_of_the_last_layer_is_named_as_its_class(visit: Open, session: In
     for language in texts.LANGUAGES:
         at = visit("unit", lang=language, layer="fc8", channel="281")
         name = session.info.labels.name(281, language)
-        assert at.subheader[0].value == f"fc8:281 · {name}"
+        assert at.header[0].value == f"fc8:281 · {name}"
         (alt,) = (image.proto.imgs[0].alt for image in at.main.image if name in image.proto.imgs[0].alt)
         assert alt.startswith(texts.text("overview.gradcam_alt", language, name=name, where="|").split("|")[0])
 
@@ -104,7 +104,7 @@ def test_the_map_of_a_unit_is_the_networks(visit: Open, session: InferenceSessio
     np.testing.assert_array_equal(np.frombuffer(base64.b64decode(shown["values"]), "<f4"), maps[strongest].ravel())
     cell = np.unravel_index(maps[strongest].argmax(), maps[strongest].shape)
     assert tuple(shown["kept"]) == cell
-    assert at.subheader[0].value == f"{layer}:{strongest}"
+    assert at.header[0].value == f"{layer}:{strongest}"
     drove = texts.text(
         "deconvnet.patch_alt", "en", unit=f"{layer}:{strongest}", activation=rounded(maps[strongest].max())
     )
@@ -147,7 +147,7 @@ def test_the_keys_lead_up_and_down_through_the_layers_and_end_there(visit: Open,
         run(at.button(key="step_Up").click())
         assert (chosen(at).layer, chosen(at).channel) == (layer, None)
         # Another layer begins at its strongest unit.
-        assert at.subheader[0].value.startswith(f"{layer}:{values(session, at, layer).max(1).argmax()}")
+        assert at.header[0].value.startswith(f"{layer}:{values(session, at, layer).max(1).argmax()}")
     assert "step_Up" not in [button.key for button in at.button]
     for layer in LAYERS[-2::-1]:
         run(at.button(key="step_Down").click())
@@ -210,7 +210,7 @@ def test_of_a_unit_of_the_first_layer_the_filter_is_shown(visit: Open) -> None:
     shown = component(at, "unit_filters")
     assert shown["selected"] == 31
     assert len(shown["labels"]) == 96
-    assert texts.text("unit.inputs", "en") not in [one.value for one in at.subheader]
+    assert texts.text("unit.inputs", "en") not in [one.value for one in at.header]
 
 
 def test_a_click_on_an_input_goes_down_to_it(visit: Open, session: InferenceSession, tiles: None) -> None:
