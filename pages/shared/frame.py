@@ -44,6 +44,8 @@ _STYLE = """<style>
 [data-testid="stMain"]:focus-visible { outline: 2px solid; outline-offset: -2px; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 /* All pages in one line of 1280 pixels: beside them, Streamlit keeps five times the room that its menu takes. */
+.st-key-toolbar { column-gap: 0.1rem; }
+.st-key-toolbar button, .st-key-toolbar a { padding-inline: 2px; }
 [data-testid="stTopNav"] { flex: 1 1 0; padding-right: 0; }
 [data-testid="stTopNav"] + div { flex: none; width: 2.5rem; min-width: 0; }
 [data-testid="stTopNavLink"] { padding: 0 5px; }
@@ -103,7 +105,7 @@ def header(name: str) -> None:
         st.warning(t(f"frame.foreign_{what}", given=verbatim(given), own=verbatim(provenance()[what])))
     if missing():
         st.warning(t("follow.upload") if follow.follows() else t("frame.missing_upload"))
-    who, saw, says = st.container(key="header").columns([3.4, 0.9, 1.8], gap="medium")
+    who, saw, says = st.container(key="header").columns([3.6, 0.85, 1.65], gap="medium")
     with who:
         st.title(name, anchor=False)
         _verdict()

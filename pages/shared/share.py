@@ -51,7 +51,7 @@ _component = st.components.v2.component("zfnet.copy_link", html=_HTML, css=_CSS,
 
 def toolbar() -> None:
     """Show the way to everything about the unit, and what can be done with the page as it is."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="toolbar"):
         st.page_link("../unit.py", label=t("share.to_unit", unit=unit()), icon=":material/hub:")
         words = {"label": t("share.copy"), "copied": t("share.copied"), "failed": t("share.failed")}
         _component(key="copy_link", data=words | {"query": urlencode(address())}, width="content")
