@@ -133,3 +133,9 @@ def test_a_broken_file_is_named_and_leaves_the_page_working(
     # Mended, it is read again.
     (tmp_path / "broken.yaml").unlink()
     assert not visit("lesson").error
+
+
+def test_a_short_link_to_a_step_selects_what_the_step_is_about(visit: Open) -> None:
+    at = visit("lesson", lesson="edges-to-parts", step="2")
+    assert (chosen(at).layer, chosen(at).step) == ("conv3", 2)
+    assert chosen(visit("lesson", lesson="edges-to-parts", step="2", layer="conv4")).layer == "conv4"

@@ -57,7 +57,12 @@ def _follow(query: Mapping[str, str]) -> None:
     default = Selection(image=next(iter(samples())), language=browser_language())
     lessons = {name: len(lesson.steps) for name, lesson in library().lessons.items()}
     limits = replace(_limits(), lessons=lessons)
-    st.session_state.selection, st.session_state.corrections = from_query(query, limits, default)
+    chosen, corrections = from_query(query, limits, default)
+    if chosen.lesson in lessons:
+        # A short link to a step: what it does not name is what the step is about.
+        asked = library().lessons[chosen.lesson].steps[chosen.step].select
+        chosen, corrections = from_query({**dict(asked), **query}, limits, default)
+    st.session_state.selection, st.session_state.corrections = chosen, corrections
     st.session_state.foreign = {key: query[key] for key, own in provenance().items() if query.get(key, own) != own}
 
 
