@@ -178,7 +178,7 @@ def test_a_map_is_chosen_read_and_taken_home_by_keys(visit: Visit) -> None:
     with visitor.page.expect_download() as download:
         press(visitor, "Enter")
     assert download.value.suggested_filename.endswith(".png")
-    tab_to(visitor, "[data-testid=stPopoverBody] [data-testid=stCodeCopyButton]")
+    tab_to(visitor, "[data-testid=stPopoverBody] [data-testid=stCode] button")
     press(visitor, "Escape")
     expect(body).to_have_count(0)
 
