@@ -57,6 +57,8 @@ _STYLE = """<style>
 .stApp [kind="primary"]:hover { filter: brightness(1.15); }
 .stApp [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; overflow: visible; }
 .stApp [data-testid="stCheckbox"] p { white-space: normal; }
+/* Else hidden until a mouse is there, from keys and fingers. */
+[data-testid="stCode"] button { visibility: visible; }
 .stApp * { word-break: keep-all !important; overflow-wrap: break-word; }
 ol.answer { list-style: none; margin: 0; padding: 0; }
 ol.answer li { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 0 0 4px;

@@ -26,13 +26,12 @@ STREAMLITS = (
 # What stands out beyond the right edge, unless it is in something that scrolls or cuts by itself.
 _OUTSIDE = """main => {
   const out = [], inner = (e) => e.parentElement || e.getRootNode().host;
+  const ends = (e) => e.getBoundingClientRect().right <= innerWidth + 1;
   const kept = (e) => { for (let a = inner(e); a && a !== main; a = inner(a))
-    if (getComputedStyle(a).overflowX !== "visible" && a.getBoundingClientRect().right <= innerWidth + 1)
-      return true; };
+    if (getComputedStyle(a).overflowX !== "visible" && ends(a)) return true; };
   const walk = (root) => root.querySelectorAll("*").forEach((e) => {
     if (e.shadowRoot) walk(e.shadowRoot);
-    const box = e.getBoundingClientRect();
-    if (box.width && box.right > innerWidth + 1 && !kept(e)) out.push(`${e.outerHTML.slice(0, 120)}: ${box.right}`); });
+    if (e.getBoundingClientRect().width && !ends(e) && !kept(e)) out.push(e.outerHTML.slice(0, 120)); });
   walk(main);
   return out; }"""
 _FIRST_PICTURE = """main => {
@@ -52,9 +51,8 @@ _FOCUSED = """() => {
 _LOOK = """e => {
   const near = [...e.querySelectorAll("*"), ...(e.parentElement?.querySelectorAll("*") ?? [])].slice(0, 14);
   for (let a = e, i = 0; a && i < 4; a = a.parentElement ?? a.getRootNode().host, i++) near.push(a);
-  const style = (x) => getComputedStyle(x);
-  const seen = ["outline", "boxShadow", "borderColor", "backgroundColor", "color"];
-  return near.map((x) => seen.map((p) => style(x)[p])); }"""
+  const marks = ["outline", "boxShadow", "borderColor", "backgroundColor", "color"];
+  return near.map((x) => getComputedStyle(x)).map((style) => marks.map((mark) => style[mark])); }"""
 
 
 def path(name: str) -> str:
@@ -175,13 +173,12 @@ def test_a_map_is_chosen_read_and_taken_home_by_keys(visit: Visit) -> None:
     tab_to(visitor, "[data-testid=stPopoverButton]")
     press(visitor, "Enter")
     body = visitor.page.get_by_test_id("stPopoverBody")
-    expect(body.get_by_test_id("stDownloadButton")).to_be_visible()
-    visitor.settle()
+    expect(body.get_by_test_id("stDownloadButton").first).to_be_visible()
     tab_to(visitor, "[data-testid=stPopoverBody] [data-testid=stDownloadButton] button")
     with visitor.page.expect_download() as download:
         press(visitor, "Enter")
     assert download.value.suggested_filename.endswith(".png")
-    tab_to(visitor, "[data-testid=stPopoverBody] [data-testid=stCodeCopyButton]")
+    tab_to(visitor, "[data-testid=stPopoverBody] [data-testid=stCode] button")
     press(visitor, "Escape")
     expect(body).to_have_count(0)
 
