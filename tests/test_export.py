@@ -180,6 +180,7 @@ def test_what_is_the_same_has_the_same_bytes(exhibit: Exhibit) -> None:
     ("name", "written"),
     [
         ("conv5:17@6,7", "conv5-17-6-7"),
+        ("all-gradcam++", "all-gradcam++"),
         ("../../etc/passwd", "etc-passwd"),
         ("C:\\x", "C-x"),
         ("한글", "picture"),

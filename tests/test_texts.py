@@ -161,6 +161,16 @@ def test_every_key_that_the_pages_use_exists() -> None:
     assert {known for key in USED for known in meant(key)} - CATALOGUES["en"].keys() == set()
 
 
+@pytest.mark.parametrize("path", INTERFACE, ids=name)
+def test_every_value_that_a_text_fills_in_is_given(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if says(node) and isinstance(node, ast.Call) and all(keyword.arg for keyword in node.keywords):
+            given = {keyword.arg for keyword in node.keywords}
+            # Of keys with a variable part, only the page knows which texts they are.
+            for key in CATALOGUES["en"].keys() & set(strings(node.args[0])):
+                assert placeholders(CATALOGUES["en"][key]).keys() <= given, f"line {node.lineno}: {key}"
+
+
 def test_no_text_is_left_over() -> None:
     assert CATALOGUES["en"].keys() - {known for key in USED for known in meant(key)} == set()
 

@@ -57,7 +57,7 @@ def explained(exhibit: Exhibit, language: str) -> list[str]:
 
 def file_name(name: str) -> str:
     """Return a name that every file system takes: a unit ``conv5:17`` becomes ``conv5-17``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "picture"
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.")[:80] or "picture"
 
 
 def picture_file(exhibit: Exhibit, about: About) -> bytes:
