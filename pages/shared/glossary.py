@@ -135,7 +135,7 @@ def entry(term: str) -> None:
     english = text(f"glossary.{term}.name", "en")
     with st.container(border=True, height="stretch", gap="xsmall"):
         # English is what papers are written in: it stands beside the word of any other language.
-        st.header(name if name == english else f"{name} ({english})", anchor=slug(term))
+        st.subheader(name if name == english else f"{name} ({english})", anchor=slug(term))
         st.markdown(linked(_says(term), language, term))
         page = TERMS[term]
         st.page_link(f"../{page}.py", label=t(f"{page}.title"), icon=":material/arrow_forward:")

@@ -68,7 +68,7 @@ def show(step: Step, asked: Question) -> None:
     """Ask, take a prediction, and show what is measured once it is wanted."""
     made, about = _prediction(asked), _about(_place(), _names(asked))
     labels = [_label(step, asked, i) for i in range(len(asked.options))]
-    st.header(_prompt(step, asked), anchor=False)
+    st.subheader(_prompt(step, asked), anchor=False)
     if asked.shown:
         seen, choices = st.columns([1, 3.4], gap="medium")
         alt = t(f"lesson.shown_{asked.kind}", **_values(asked))
