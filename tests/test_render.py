@@ -476,3 +476,9 @@ def test_a_point_is_ringed_in_red_and_the_ring_stays_in_the_picture(point: tuple
     assert {tuple(rgb) for rgb in ringed[tuple(changed.T)].tolist()} == {(255, 255, 255), (214, 39, 40)}
     assert np.abs(changed.mean(0) - middle).max() < 0.6
     assert not plain.any()
+
+
+def test_a_drawing_on_dark_reverses_its_greys_and_keeps_its_colours() -> None:
+    drawing = np.array([[[255, 255, 255], [51, 51, 51], [59, 82, 139]]], np.uint8)
+    assert render.on_dark(drawing).tolist() == [[[0, 0, 0], [204, 204, 204], [59, 82, 139]]]
+    np.testing.assert_array_equal(render.on_dark(render.on_dark(drawing)), drawing)

@@ -19,7 +19,7 @@ from tests.browser.server import ROOT, Server, chromium_options, chromium_path, 
 # Generous: a first view on a busy machine of two cores. What is expected comes as soon as it is there.
 _PATIENCE = 30_000
 _LOG_LINES = 40
-# In alternative texts: wherever a map is strongest, and however strongly.
+# In alternative texts: wherever a map is strongest, and however strongly a unit was driven.
 ANYWHERE = "⋯"
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 # What may be missing. Streamlit first looks for its server below the address that was opened, then at the root. And it
@@ -82,8 +82,10 @@ class Dashboard:
     language: str
 
     def t(self, key: str, **values: object) -> str:
-        """Return a text as the visitor reads it on the page; ``ANYWHERE`` stands for a place that is not told."""
-        return texts.text(key, self.language, **({"where": ANYWHERE} | values)).replace("**", "")
+        """Return a text as the visitor reads it on the page; ``ANYWHERE`` stands for what is not told."""
+        return texts.text(key, self.language, **({"where": ANYWHERE, "activation": ANYWHERE} | values)).replace(
+            "**", ""
+        )
 
     @property
     def main(self) -> Locator:

@@ -64,7 +64,7 @@ def saw(visitor: Dashboard, picture: str) -> str:
 def fragments(language: str) -> set[str]:
     """Return what stands between the placeholders of all texts of a language; no shreds."""
     found = (part for text in texts.catalogue(language).values() for part in re.split(r"{[^}]*}|\*\*|`", text))
-    return {part for part in found if len(part.strip()) > 3}
+    return {part for part in found if len(part.strip()) > 3 and re.search(r"[^\W\d]", part)}
 
 
 def cell(visitor: Dashboard, unit: str) -> Locator:
@@ -86,7 +86,7 @@ def test_the_first_view_shows_a_sample_five_classes_and_a_picture_of_each_method
         saw_alt,
         visitor.t("overview.architecture_alt"),
         visitor.t("overview.maps_alt", unit=unit),
-        visitor.t("overview.deconvnet_alt", unit=unit),
+        visitor.t("deconvnet.patch_alt", unit=unit),
         visitor.t("overview.gradcam_alt", name=classes[0].name),
         visitor.t("overview.maximization_alt", unit=unit),
     )
@@ -222,7 +222,7 @@ def test_pointing_at_a_cell_tells_its_value_and_frames_what_it_sees(
     values, seen = session.feature_maps(first_view, layer).values[7], receptive_field(TABLE, layer)
     here = visitor.image(visitor.t("feature_maps.map_alt", unit=f"{layer}:7"))
     there = visitor.image(visitor.t("feature_maps.overlay_alt", unit=f"{layer}:7"))
-    told, side = visitor.main.locator("output"), len(values)
+    told, side = visitor.main.locator("output:has(+ .panes)"), len(values)
     for row, column in ((0, 0), (side - 1, 0), (side // 2, side // 3), (side - 1, side - 1)):
         point(here, (column + 0.5) / side, (row + 0.5) / side)
         top, left, bottom, right = seen.box(row, column)
@@ -307,7 +307,7 @@ def test_the_evidence_tells_its_numbers(visit: Visit, session: InferenceSession,
     here = visitor.image(visitor.t("gradcam.map_alt", name=name))
     for row, column in ((0, 0), (6, 9), (13, 13)):
         point(here, (column + 0.5) / 14, (row + 0.5) / 14)
-        expect(visitor.main.locator("output").first).to_contain_text(number(found.values[row, column]))
+        expect(visitor.main.locator("output:has(+ .panes)").first).to_contain_text(number(found.values[row, column]))
 
 
 def test_occlusion_runs_by_itself_and_tells_what_every_square_costs(
