@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,10 @@ def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("head", ["fc", "gap"])
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 def test_a_unit_of_every_layer_is_shown_for_both_heads(visit: Open, language: str, head: str) -> None:
+    at = visit("unit", lang=language, head=head)
     for layer in LAYERS:
-        at = visit("unit", lang=language, layer=layer, channel="7", head=head)
+        at.session_state["selection"] = replace(chosen(at), layer=layer, channel=7)
+        run(at)
         title, *others = (one.value for one in at.header)
         assert title.startswith(f"{layer}:7")
         assert bool(re.search("[가-힣]", words(at))) == (language == "ko")
