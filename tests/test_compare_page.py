@@ -28,6 +28,8 @@ __all__ = ["visit"]  # a fixture
 FIRST, SECOND = "cheetah", "tabby_cat"
 TWO = {"image": FIRST, "pinned": f"{SECOND},centre,0.5"}
 VIEWS = [crop(sample_picture(name)) for name in (FIRST, SECOND)]
+# Whichever of the two is stronger, it stands at either side.
+EITHER = pytest.mark.parametrize("first", [0, 1])
 # How each comparison begins to say what a picture shows.
 ALTS = {what: f"compare.{what}_alt" for what in ("map", "projection", "class")}
 
@@ -44,6 +46,12 @@ def images(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
 
     monkeypatch.setattr(st, "image", note)
     return shown
+
+
+def pair(first: int) -> tuple[dict[str, str], list[str], list[Image.Image]]:
+    """Return the parameters, the names and the views of the two pictures, in either order."""
+    names, views = [(FIRST, SECOND), (SECOND, FIRST)][first], [VIEWS, VIEWS[::-1]][first]
+    return {"image": names[0], "pinned": f"{names[1]},centre,0.5"}, list(names), list(views)
 
 
 def pixels(encoded_: bytes) -> np.ndarray:
@@ -83,15 +91,17 @@ def test_two_pictures_are_compared_in_every_way_in_every_layer(visit: Open, what
     assert re.search("[가-힣]", words(run(at)))
 
 
+@EITHER
 @pytest.mark.parametrize("colours", ["viridis", "grey"])
 def test_both_maps_end_at_the_larger_of_the_two_largest_values(
-    visit: Open, session: InferenceSession, images: dict[str, list[Any]], colours: str
+    visit: Open, session: InferenceSession, images: dict[str, list[Any]], *, colours: str, first: int
 ) -> None:
-    at = visit("compare", layer="conv4", channel="20", colours=colours, **TWO)
-    maps = [session.feature_maps(view, "conv4").values[20] for view in VIEWS]
+    query, names, views = pair(first)
+    at = visit("compare", layer="conv4", channel="20", colours=colours, **query)
+    maps = [session.feature_maps(view, "conv4").values[20] for view in views]
     end, field = max(own.max() for own in maps), receptive_field(session.info.config, "conv4")
     assert abs(maps[0].max() - maps[1].max()) > 0.01
-    for name, view, own in zip((FIRST, SECOND), VIEWS, maps, strict=True):
+    for name, view, own in zip(names, views, maps, strict=True):
         expected = render.overlay(np.asarray(view), render.place(own, field) / end, colours)
         found = once(side(images, "map", name, name="conv4:20"), 224)
         # Rounding aside; where the other picture's end were taken, thousands of pixels would differ by more.
@@ -99,45 +109,51 @@ def test_both_maps_end_at_the_larger_of_the_two_largest_values(
     assert texts.text("compare.bar_map", "en", end=f"{end:.3g}") in words(at)
 
 
+@EITHER
 def test_both_projections_are_full_at_the_larger_of_the_two_limits(
-    visit: Open, session: InferenceSession, images: dict[str, list[Any]]
+    visit: Open, session: InferenceSession, images: dict[str, list[Any]], first: int
 ) -> None:
-    at = visit("compare", layer="conv3", channel="50", compared="projection", **TWO)
+    query, names, views = pair(first)
+    at = visit("compare", layer="conv3", channel="50", compared="projection", **query)
     patches = []
-    for view in VIEWS:
+    for view in views:
         (found,) = session.deconvnet(view, ["conv3:50"])
         top, left, bottom, right = found.box
         patches.append(found.pixels[top:bottom, left:right])
     limits = [np.quantile(np.abs(patch), 0.995) for patch in patches]
-    for name, patch in zip((FIRST, SECOND), patches, strict=True):
-        pair = side(images, "projection", name, name="conv3:50")
-        projected = once(pair, len(patch))[:, -patch.shape[1] :]
+    for name, patch in zip(names, patches, strict=True):
+        beside = side(images, "projection", name, name="conv3:50")
+        projected = once(beside, len(patch))[:, -patch.shape[1] :]
         expected = 255 * np.clip(0.5 + patch / (2 * max(limits)), 0, 1)
         assert np.abs(projected - expected).max() <= 1
     assert texts.text("compare.bar_projection", "en", end=f"{max(limits):.3g}") in words(at)
 
 
+@EITHER
 @pytest.mark.parametrize("head", ["fc", "gap"])
 def test_the_evidence_for_a_class_is_on_one_scale_in_both_pictures(
-    visit: Open, session: InferenceSession, images: dict[str, list[Any]], head: str
+    visit: Open, session: InferenceSession, images: dict[str, list[Any]], *, head: str, first: int
 ) -> None:
-    at = visit("compare", compared="class", class_="281", head=head, **TWO)
+    query, names, views = pair(first)
+    at = visit("compare", compared="class", class_="281", head=head, **query)
     how = {"rectified": False, "head": head, "centred": True}
-    found = [session.class_activation(view, [281], **how)[0].values for view in VIEWS]
+    found = [session.class_activation(view, [281], **how)[0].values for view in views]
     end, field = max(values.max() for values in found), receptive_field(session.info.config, "conv5")
     name = session.info.labels.name(281, "en")
-    for picture, view, values in zip((FIRST, SECOND), VIEWS, found, strict=True):
+    for picture, view, values in zip(names, views, found, strict=True):
         expected = drawing.evidence(np.asarray(view), values, field, contour=0.5, end=float(end))
         assert (once(side(images, "class", picture, name=name), 224) != expected).mean() < 1e-3
     assert texts.text("compare.bar_class", "en", end=f"{end:.3g}") in words(at)
 
 
+@EITHER
 @pytest.mark.parametrize("colours", ["viridis", "inferno"])
 def test_the_channels_of_a_layer_are_on_one_scale_in_both_pictures(
-    visit: Open, session: InferenceSession, colours: str
+    visit: Open, session: InferenceSession, *, colours: str, first: int
 ) -> None:
-    at = visit("compare", layer="conv5", compared="layer", colours=colours, **TWO)
-    layers = [session.feature_maps(view, "conv5").values for view in VIEWS]
+    query, _, views = pair(first)
+    at = visit("compare", layer="conv5", compared="layer", colours=colours, **query)
+    layers = [session.feature_maps(view, "conv5").values for view in views]
     sheets = [component(at, f"compared_{i}") for i in range(2)]
     channels = [int(label.split(":")[1]) for label in sheets[0]["labels"]]
     assert len(set(channels)) == len(channels)
