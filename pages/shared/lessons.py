@@ -9,7 +9,7 @@ A file is a ``title`` and a list of ``steps``. Every text stands there in each l
     hide          controls at the side that would distract, of ``CONTROLS``
     page          where to go on, of ``PAGES``
 
-Only title and text are needed.
+Only title and text are needed. Within braces, a text with a comma, colon or question mark stands in quotation marks.
 """
 
 import os

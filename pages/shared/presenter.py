@@ -58,10 +58,15 @@ def show(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
                 st.switch_page(pages[path])
         if st.button(t("presenter.keys"), key="keys", shortcut="K"):
             _keys()
-        st.button(t("presenter.leave"), key="leave", shortcut="P", on_click=select, kwargs={"present": False})
+        st.button(t("presenter.leave"), key="leave", shortcut="P", on_click=_leave)
         follow.banner()
     if here not in LENSES:
         page.run()
+
+
+def _leave() -> None:
+    st.session_state[_HIDDEN] = False
+    select(present=False)
 
 
 def _steps(lens: str) -> None:
@@ -98,8 +103,10 @@ def _halves(lens: str) -> tuple[Exhibit | str, Exhibit | str]:
 
 
 def _shown(laid: Exhibit) -> Exhibit:
-    """Return what is laid on the picture, or the picture alone while the colours are hidden."""
-    return replace(laid, png=results.plain(view())) if st.session_state.get(_HIDDEN) else laid
+    """Return what is laid on the picture, or the picture alone, with a question, while the colours are hidden."""
+    if not st.session_state.get(_HIDDEN):
+        return laid
+    return replace(laid, png=results.plain(view()), caption=t("presenter.hidden"))
 
 
 def _pair(halves: tuple[Exhibit | str, Exhibit | str]) -> None:

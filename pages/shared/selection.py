@@ -230,7 +230,8 @@ def _same(given: str, written: str) -> bool:
     try:
         return list(map(float, given.split(","))) == list(map(float, written.split(",")))
     except ValueError:
-        return given.replace(" ", "") == written
+        # A pinned picture may be named without its crop.
+        return given.replace(" ", "") in (written, written.partition(",")[0])
 
 
 def _fraction(text: str, default: float, ends: tuple[float, float] = (0.0, 1.0)) -> float:

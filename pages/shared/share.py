@@ -9,7 +9,7 @@ from pages.shared.links import link, qr
 from pages.shared.state import address, select, selection, t
 from pages.shared.widgets import unit
 
-_HTML = """<button type="button"></button><output aria-live="polite"></output>"""
+_HTML = """<button type="button"></button><span role="status"></span>"""
 
 _CSS = """
 :host { display: block; }
@@ -17,13 +17,13 @@ button { all: unset; cursor: pointer; font-size: 0.875rem; line-height: 1.6; col
   text-decoration: underline; text-underline-offset: 3px; white-space: nowrap; }
 button:hover { color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-link-color); outline-offset: 2px; border-radius: 3px; }
-output { margin-left: 0.5em; font-size: 0.85rem; }
+span { margin-left: 0.5em; font-size: 0.85rem; }
 """
 
 # Browsers give the clipboard to pages from this machine or by HTTPS only; in a class the page comes by plain HTTP.
 _JS = """
 export default function ({ parentElement, data }) {
-  const button = parentElement.querySelector("button"), said = parentElement.querySelector("output");
+  const button = parentElement.querySelector("button"), said = parentElement.querySelector("span");
   button.textContent = data.label;
   const link = `${location.origin}${location.pathname}?${data.query}`;
   const byHand = () => {

@@ -91,7 +91,7 @@ def feeds(chosen: Unit) -> None:
         return
     for way, indices in (("for", order[:_CLASSES]), ("against", order[: -_CLASSES - 1 : -1])):
         st.caption(t(f"unit.feeds_{way}"))
-        tallies([(class_name(i), abs(float(given[i])) / most, results.rounded(given[i])) for i in indices])
+        tallies([(class_name(i), abs(float(given[i])) / most, f"{given[i]:+.3g}".replace("-", "−")) for i in indices])
     st.caption(t("unit.feeds_how"))
 
 

@@ -111,6 +111,7 @@ def test_a_finger_hits_every_tile(browser: Browser, server: Server) -> None:
     visitor = Dashboard(context.new_page(), server, "en")
     for address in ("/stride", "/unit"):
         visitor.open(address, lang="en")
+        expect(visitor.main.locator(".tiles button").first).to_be_visible()
         boxes = visitor.main.locator(".tiles button").evaluate_all(
             "all => all.map(e => [e.clientWidth, e.clientHeight])"
         )

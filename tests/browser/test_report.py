@@ -23,7 +23,7 @@ def file(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     exhibits = tuple(
         Exhibit(
-            "picture",
+            "view",
             f"picture-{size[1]}",
             render.encode_png(render.signed_heat(rng.normal(size=size))),
             HOSTILE,
