@@ -19,7 +19,7 @@ from pages.shared.widgets import class_index, class_name, unit
 LENSES = {"feature-maps": "map", "deconvnet": "projection", "gradcam": "evidence", "maximization": "maximization"}
 ALIKE = {"": "feature-maps", "unit": "feature-maps"}
 _HIDDEN = "colours_hidden"
-# A remote control in the last row: 20 pixels, and pictures that leave room for the keys at 1280×720.
+# Letters of 20 pixels, read from the last row, and pictures that leave room for the keys at 1280×720.
 _STYLE = """<style>
 html { font-size: 20px; }
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"] {
