@@ -8,10 +8,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 from PIL import Image
-from scipy.stats import spearmanr
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import texts
@@ -178,7 +178,7 @@ def test_the_channels_of_a_layer_are_on_one_scale_in_both_pictures(
 def test_the_sentence_about_a_layer_counts_and_correlates(visit: Open, session: InferenceSession) -> None:
     at = visit("compare", layer="conv3", compared="layer", **TWO)
     one, other = (session.feature_maps(view, "conv3").values.max((1, 2)) for view in VIEWS)
-    both, alike = int(((one > 0) & (other > 0)).sum()), spearmanr(one, other).statistic
+    both, alike = int(((one > 0) & (other > 0)).sum()), pd.DataFrame([one, other]).T.corr("spearman").iloc[0, 1]
     said = {"layer": "conv3", "both": both, "count": len(one), "correlation": rounded(alike)}
     assert texts.text("compare.layer", "en", **said) in words(at)
 
