@@ -3,6 +3,7 @@ PORT ?= 8501
 ADDRESS ?= 0.0.0.0
 IMAGE ?= zfnet-explorer
 PYTEST_ARGS ?=
+FUZZ_ARGS ?=
 WORKERS ?= 2
 # What went wrong, but for 5: of the tests that were asked for, none is of this kind.
 KEEP = { code=$$?; [ $$code = 5 ] || status=$$code; }
@@ -11,7 +12,7 @@ RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench env lock docker clean distclean
+.PHONY: help run test lint format bench fuzz env lock docker clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ format: $(DEV) ## put the code into its form
 
 bench: $(DEV) ## measure against peer libraries
 	$(PY) -m tests.benchmarks.bench
+
+fuzz: $(DEV) ## damage pictures and checkpoints by the thousand (FUZZ_ARGS="uploads --number 20000 --seed 1 --workers 2")
+	$(PY) -m tests.fuzz $(FUZZ_ARGS)
 
 env: $(DEV) ## make .venv with everything in it
 

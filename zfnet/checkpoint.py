@@ -111,7 +111,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise InvalidCheckpointError(
-            f"{path.name} is not a complete safetensors file ({error}); copy or download it again"
+            f"{path.name} is not a complete safetensors file ({_short(str(error), 200)}); copy or download it again"
         ) from error
     for key in ("config", "input", "evaluation"):
         if key in metadata:
@@ -255,8 +255,12 @@ def _labels(metadata: Mapping[str, Any], config: ZFNetConfig, path: Path) -> Lab
 
 
 def _few(names: list[str]) -> str:
-    shown = ("".join(c for c in name if c.isprintable())[:80] for name in names[:3])
-    return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(_short(name, 80) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _short(words: str, length: int) -> str:
+    """Return what a file says so that it can stand in a sentence: nothing that breaks the line."""
+    return "".join(character for character in words[:length] if character.isprintable())
 
 
 def _by(shape: tuple[int, ...]) -> str:

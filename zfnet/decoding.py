@@ -28,7 +28,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from zfnet.errors import InvalidImageError
-from zfnet.reading import BoundedFile, is_crowded
+from zfnet.reading import MAX_READS, BoundedFile, is_crowded
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 64_000_000
@@ -136,8 +136,8 @@ def _decode(name: str, data: bytes) -> Image.Image:
         _check_pixels(_canvas(data), MAX_PIXELS)
     if name == "TIFF" and is_crowded(data):
         raise _refusal("broken", format=name, bytes=len(data))
-    # Run lengths are read one by one, and have a bound of their own.
-    source = _READERS[name][1](io.BytesIO(data) if name == "BMP" else BoundedFile(data))
+    reads = MAX_RLE_PIXELS if name == "BMP" else MAX_READS  # two for each run: runs of one pixel are not worth more
+    source = _READERS[name][1](BoundedFile(data, reads))
     run_length = any(tile.codec_name == "bmp_rle" for tile in source.tile)
     _check_pixels(source.size, MAX_RLE_PIXELS if run_length else MAX_PIXELS)
     _check_shape(source.size)

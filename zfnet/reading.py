@@ -15,15 +15,15 @@ _CLASSIC, _BIG = ("H", "I", "HHI", 12), ("Q", "Q", "HHQ", 20)  # number of entri
 
 
 class BoundedFile(io.BytesIO):
-    """A file in memory that is read ``MAX_READS`` times at most.
+    """A file in memory that can be read only so often.
 
     Raises:
         ValueError: It was read more often.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, reads: int = MAX_READS) -> None:
         super().__init__(data)
-        self._left = MAX_READS
+        self._left = reads
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Reads up to ``size`` bytes."""

@@ -175,7 +175,7 @@ def _altered(value: object, random: Random) -> object:
 def _safetensors(data: bytes, random: Random) -> bytes:
     length = int.from_bytes(data[:8], "little")
     text, body = data[8 : 8 + length], data[8 + length :]
-    text = _text(json.loads(text), random) if random.random() < 0.7 else flip(text, random)
+    text = random.choice((text, flip(text, random), *[_text(json.loads(text), random)] * 4))
     told = random.choice((len(text), len(text), len(text), len(text), 0, len(text) - 1, 2**27, 2**60, 2**64 - 1))
     if random.random() < 0.3:
         body = random.choice((cut, flip, number))(body, random)

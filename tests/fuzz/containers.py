@@ -1,4 +1,4 @@
-"""Picture files taken apart and put together again, lengths and checksums made right, so that a mutation gets past them.
+"""Picture files taken apart and put together again, lengths and checksums made right: a mutation gets past them.
 
 A ``Part`` is a chunk (PNG, RIFF), a segment (JPEG), a box (AVIF) or an entry of a directory (TIFF).
 """
@@ -16,7 +16,7 @@ NESTED = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": 6, b"moov": 0, b"trak": 0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A kind and what it holds; ``tail`` follows it unannounced: the compressed pixels after the head of a JPEG's scan."""
+    """A kind and what it holds; ``tail`` follows unannounced: the compressed pixels after the head of a JPEG's scan."""
 
     kind: bytes
     body: bytes

@@ -31,8 +31,8 @@ Trial = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a case ended (``fault`` says what must not be), the seconds of computing that it took, and the bytes of memory above what
-    the process had before."""
+    """How a case ended (``fault`` says what must not be), the seconds of computing that it took, and the memory, in
+    bytes above what the process had before."""
 
     word: str
     seconds: float
