@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,14 @@ def test_the_public_names_are_sorted_and_unique() -> None:
 @pytest.mark.parametrize("path", BACKEND, ids=name)
 def test_every_backend_file_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_every_setting_stands_in_one_table(readme: str) -> None:
+    used = {
+        setting
+        for path in [*BACKEND, *INTERFACE]
+        for setting in re.findall(r"\bZFNET_[A-Z]+(?:_[A-Z]+)*\b", path.read_text(encoding="utf-8"))
+    }
+    rows = re.findall(r"^\| `(ZFNET_\w+)` \|", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(used)
