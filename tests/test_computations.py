@@ -4,12 +4,15 @@ import json
 import logging
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
+from prometheus_client import REGISTRY
 
 from pages.shared import logs
+from pages.shared.metrics import Counting
 from zfnet import Cancelled, InferenceSession, SelectionError
 from zfnet.images import digest
 
@@ -127,3 +130,35 @@ def test_a_failure_is_still_one_line() -> None:
     line = logs.JsonLines().format(logging.LogRecord("zfnet", logging.ERROR, "", 0, "failed", (), failed))
     assert "\n" not in line
     assert "KeyboardInterrupt" in json.loads(line)["error"]
+
+
+def test_computations_are_counted_for_prometheus(session: InferenceSession) -> None:
+    labels = {"method": "classify", "outcome": "done", "hit": "true"}
+    view, counting, logger = picture(8), Counting(), logging.getLogger(LOGGER)
+    session.trace(view)
+    counted = partial(REGISTRY.get_sample_value, "zfnet_computation_seconds_count", labels)
+    before = counted() or 0
+    logger.addHandler(counting)
+    try:
+        session.classify(view)
+    finally:
+        logger.removeHandler(counting)
+    assert counted() == before + 1
+
+
+@pytest.mark.parametrize(("asked", "written"), [("debug", 3), ("INFO", 2), ("warning", 1), ("error", 0), ("loud", 3)])
+def test_the_level_of_the_log_can_be_chosen(
+    asked: str, written: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ZFNET_LOG", asked)
+    loggers = [logging.getLogger(name) for name in ("", "zfnet", "pages", LOGGER)]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    try:
+        logs.configure()
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+            logging.getLogger("zfnet.x").log(level, "said")
+    finally:
+        for logger, (level, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.handlers = handlers
+    assert len(capsys.readouterr().err.splitlines()) == written

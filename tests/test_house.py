@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,14 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "from . import a\ndef f():\n    import torch.nn as n\n    from plotly.io import x\n    __import__('b')\n"
     )
     assert imports(path) == {"torch", "plotly", "b"}
+
+
+def test_the_server_answers_before_pytorch_is_loaded() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import app, sys; print('torch' in sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said.strip() == "False"
 
 
 @pytest.mark.parametrize("public", zfnet.__all__)

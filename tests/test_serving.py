@@ -124,6 +124,14 @@ def test_a_room_that_is_not_there_is_a_404(server: Server) -> None:
     assert (status, json.loads(body)) == (404, {"error": "unknown"})
 
 
+def test_metrics_tell_of_the_process(server: Server) -> None:
+    status, headers, body = ask(server, "/api/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain")
+    assert "# TYPE zfnet_computation_seconds histogram" in body
+    assert "process_resident_memory_bytes" in body
+
+
 def test_the_log_is_json_and_names_what_was_computed(server: Server) -> None:
     assert ready(server)[0] == 200
     lines = [json.loads(line) for line in server.said().splitlines() if line.startswith("{")]

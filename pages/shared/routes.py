@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from pages.shared.rooms import RoomError, rooms
 
-READY, ROOM = "/api/ready", "/api/rooms/{code}"
+READY, METRICS, ROOM = "/api/ready", "/api/metrics", "/api/rooms/{code}"
 # The header in which a browser says which visitor it is. No page of another site can send it.
 VISITOR = "x-visitor"
 
