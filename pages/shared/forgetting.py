@@ -1,7 +1,7 @@
 """Visitors who have gone are forgotten on time, with their pictures.
 
-``server.disconnectedSessionTTL`` says how many seconds a visitor who is gone may take to come back; then Streamlit drops
-the visit, but not before another visitor comes or goes: the pictures of a class would stay overnight.
+``server.disconnectedSessionTTL`` says how many seconds a visitor who is gone may take to come back. Streamlit drops
+the visit then, but not before another visitor comes or goes: the pictures of a class would stay overnight.
 """
 
 import asyncio

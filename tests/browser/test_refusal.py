@@ -76,7 +76,7 @@ def test_a_link_to_an_upload_shows_no_pixel_and_no_word_of_it(visit: Visit, uplo
     assert link["image"][7:] not in said
 
 
-def test_a_visitor_who_has_gone_is_forgotten(visit: Visit, forgetful: Server, upload: bytes) -> None:
+def test_a_visitor_who_has_gone_is_forgotten(forgetful: Server, visit: Visit, upload: bytes) -> None:
     owner = visit(at=forgetful)
     before = media(owner)
     owner.send(NAME, upload)
