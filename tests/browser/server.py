@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 _LISTENING = "0A"
@@ -58,16 +59,24 @@ def chromium_options() -> dict[str, Any]:
 
 
 @contextmanager
-def serve(log: Path) -> Iterator[Server]:
-    """Run the dashboard on a free port of this machine, ready to answer. ``log`` takes what it writes."""
+def serve(log: Path, base: str = "", **settings: str) -> Iterator[Server]:
+    """Run the dashboard on a free port of this machine, ready to answer.
+
+    Args:
+        log: takes what it writes.
+        base: the path below which it is hosted, such as "/lab/zfnet".
+        settings: variables of its environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = [f"--server.port={port}", "--server.address=127.0.0.1"]
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", f"--server.baseUrlPath={base}"]
     with log.open("wb") as output:
-        process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-    server = Server(f"http://127.0.0.1:{port}", process, log)
+        process = subprocess.Popen(
+            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=os.environ | settings
+        )
+    server = Server(f"http://127.0.0.1:{port}{base}", process, log)
     try:
         _wait_until_healthy(server)
         yield server
@@ -87,7 +96,7 @@ def _wait_until_healthy(server: Server) -> None:
         if server.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the server did not start:\n{server.said()}")
         time.sleep(0.05)
-    port = int(server.url.rpartition(":")[2])
+    port = urlsplit(server.url).port or 0
     if not _listens(server.process, port, server.said()):
         raise RuntimeError(f"another process than the one just started listens on port {port}:\n{server.said()}")
 
