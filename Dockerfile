@@ -1,24 +1,23 @@
 # CPU:   docker build -t zfnet-explorer .
 # CUDA:  docker build -t zfnet-explorer:cuda --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
-# What is built is pinned by version; to pin the base image as well, write its digest behind the tag: FROM python:…@sha256:…
+# All packages are pinned. The base image is by its tag, and gets its security updates so; who wants it pinned as well
+# writes its digest behind both: python:3.11-slim-bookworm@sha256:….
 FROM python:3.11-slim-bookworm AS build
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_PYTHON=/opt/venv/bin/python
 WORKDIR /build
 COPY requirements.txt requirements-lock.txt ./
-# PyTorch alone from its own index, then the rest, for which it counts as installed, from PyPI. pip itself stays behind,
-# and so do headers and the packages' own tests.
+# PyTorch alone from its own index, then the rest, for which it counts as installed, from PyPI. Left behind are pip, the
+# packages' own tests and C headers.
 RUN python -m venv --without-pip /opt/venv \
     && grep -E '^torch(vision)?==' requirements.txt > torch.txt \
     && python -m pip install --no-deps --index-url "$TORCH_INDEX" -r torch.txt \
     && python -m pip install -r requirements.txt -c requirements-lock.txt \
     && python -m pip check \
-    && cd /opt/venv/lib/python3.11/site-packages \
-    && du -sm . \
+    && cd /opt/venv/lib/python*/site-packages \
     && find . -type d -name tests -prune -exec rm -rf {} + \
-    && rm -rf torch/include torch/share pyarrow/include nvidia/*/include \
-    && du -sm .
+    && rm -rf torch/include torch/share pyarrow/include nvidia/*/include
 
 
 FROM python:3.11-slim-bookworm
