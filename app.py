@@ -18,6 +18,7 @@ from starlette.routing import Route
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from pages.shared import logs, routes
+from pages.shared.metrics import metrics
 from pages.shared.preload import Preload
 from pages.shared.security import Security
 
@@ -38,7 +39,11 @@ preload = Preload()
 app = st.App(
     Path(__file__).parent / "pages" / "shared" / "dashboard.py",
     lifespan=preload.lifespan,
-    routes=[Route(routes.address(routes.READY), preload.ready), Route(routes.address(routes.ROOM), routes.room)],
+    routes=[
+        Route(routes.address(routes.READY), preload.ready),
+        Route(routes.address(routes.METRICS), metrics),
+        Route(routes.address(routes.ROOM), routes.room),
+    ],
     middleware=[Middleware(Security)],
     on_script_error=report,
 )

@@ -8,6 +8,9 @@ import logging
 import os
 from datetime import UTC, datetime
 
+from pages.shared.metrics import Counting
+
+_COMPUTATIONS = "zfnet.computations"
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -29,13 +32,15 @@ class JsonLines(logging.Formatter):
 
 
 def configure() -> None:
-    """Write records of our own from the level that ``ZFNET_LOG`` names, those of libraries from warnings on."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    logging.getLogger().addHandler(handler)
+    """Write what is told from the level on that ``ZFNET_LOG`` names, and count computations at any level."""
     asked = os.environ.get("ZFNET_LOG") or "info"
     level = asked.lower() if asked.lower() in _LEVELS else "info"
+    handler = logging.StreamHandler()
+    handler.setLevel(level.upper())
+    handler.setFormatter(JsonLines())
+    logging.getLogger().addHandler(handler)
     for name in ("zfnet", "pages"):
-        logging.getLogger(name).setLevel(level.upper())
+        logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "INFO")
+    logging.getLogger(_COMPUTATIONS).addHandler(Counting())
     if level != asked.lower():
         logging.getLogger("zfnet").warning("ZFNET_LOG is one of %s, got %r; info is taken", ", ".join(_LEVELS), asked)

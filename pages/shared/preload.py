@@ -5,13 +5,14 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from zfnet import ZFNetError
-from zfnet.host import SessionInfo
+if TYPE_CHECKING:
+    from zfnet.host import SessionInfo
 
 
 class Preload:
@@ -38,9 +39,11 @@ class Preload:
         return JSONResponse({"ready": True, "state": "loaded", "checkpoint": info.checkpoint_id, "device": info.device})
 
 
-def _load() -> SessionInfo:
-    # Imported only now that the server runs: caches are bound to it.
+def _load() -> "SessionInfo":
+    # Imported only now: PyTorch takes seconds, in which the server already answers, and caches are bound to its
+    # runtime.
     from pages.shared.results import session
+    from zfnet import ZFNetError
 
     try:
         info = session().info

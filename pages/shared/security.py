@@ -15,13 +15,13 @@ from starlette.websockets import WebSocketClose
 
 # Endings that no public name has: what is called so lies in one's own network.
 _OWN_NETWORK = (".local", ".internal", ".localhost", ".home.arpa")
-# Nothing is fetched from elsewhere, and no other site may show a page of ours in a frame. Streamlit evaluates strings
-# and writes styles and scripts into its page, hence the "unsafe" ones; it draws in workers and shows what it has made
-# by addresses that begin with blob: and data:.
+# Nothing is fetched from elsewhere, and no other site may show a page of ours in a frame. Streamlit writes styles and
+# scripts into its page, and loads those of components, draws in workers and shows what it has made by addresses that
+# begin with blob: and data:.
 _POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "script-src 'self' 'unsafe-inline' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "media-src 'self' data: blob:",
