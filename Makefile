@@ -21,7 +21,7 @@ run: $(RUNTIME) ## serve the dashboard on http://localhost:8501 (PORT=8080, ADDR
 	$(PY) -m streamlit run app.py --server.port=$(PORT) --server.address=$(ADDRESS)
 
 test: $(DEV) ## run every test, in a real browser too (PYTEST_ARGS="-k deconvnet", WORKERS=2)
-	@ZFNET_CHROMIUM="$$(bash .ci/chromium)"; export ZFNET_CHROMIUM; status=0; \
+	@ZFNET_CHROMIUM="$$(bash .ci/chromium)"; ZFNET_NGINX="$$(bash .ci/nginx)"; export ZFNET_CHROMIUM ZFNET_NGINX; status=0; \
 	$(PY) -m pytest -m "not browser" -n $(WORKERS) --dist loadfile $(PYTEST_ARGS) || $(KEEP); \
 	$(PY) -m pytest -m browser $(PYTEST_ARGS) || $(KEEP); \
 	if [ -z "$$ZFNET_CHROMIUM" ]; then \
