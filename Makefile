@@ -9,6 +9,8 @@ KEEP = { code=$$?; [ $$code = 5 ] || status=$$code; }
 PY := .venv/bin/python
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
+BENCH := .venv/.bench
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench env lock docker clean distclean
@@ -39,8 +41,8 @@ format: $(DEV) ## put the code into its form
 	$(PY) -m ruff check --fix-only
 	$(PY) -m ruff format
 
-bench: $(DEV) ## measure against peer libraries
-	$(PY) -m tests.benchmarks.bench
+bench: $(BENCH) ## measure against peer libraries, a quarter of an hour (BENCH_ARGS="--only evidence --rounds 3", or --resume)
+	$(PY) -m tests.benchmarks.bench $(BENCH_ARGS)
 
 env: $(DEV) ## make .venv with everything in it
 
@@ -66,3 +68,7 @@ $(RUNTIME): requirements.txt requirements-lock.txt
 $(DEV): requirements-dev.txt requirements.txt requirements-lock.txt
 	bash .ci/env requirements-dev.txt
 	touch $(RUNTIME) $@
+
+$(BENCH): requirements-bench.txt requirements-dev.txt requirements.txt requirements-lock.txt
+	bash .ci/env requirements-bench.txt
+	touch $(RUNTIME) $(DEV) $@

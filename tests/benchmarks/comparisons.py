@@ -69,6 +69,11 @@ def times(ratio: float) -> str:
     return f"{ratio:.{2 if ratio < 2 else 1 if ratio < 20 else 0}f}×"
 
 
+def interval(quartiles: Sequence[float]) -> str:
+    """Return the outer quartiles of a ratio."""
+    return f"({times(quartiles[0]).rstrip('×')}–{times(quartiles[2]).rstrip('×')})"
+
+
 def rows(comparisons: Iterable[Comparison]) -> list[list[Comparison]]:
     """Return the comparisons of one method with one peer, warm and cold, together."""
     return [list(row) for _, row in groupby(comparisons, key=lambda c: (c.group, c.name, c.peer))]
@@ -100,7 +105,7 @@ def _line(row: list[Comparison]) -> tuple[str, ...]:
     by_state = {c.state: c for c in row}
     ours, faster = ([_cell(by_state.get(s), what) for s in ("warm", "cold")] for what in ("ours", "faster"))
     theirs = " / ".join(dict.fromkeys(c.theirs for c in row))
-    apart = next((f"{c.apart:.0e}" for c in row if c.apart is not None), "–")
+    apart = next((f"{c.apart:.0e}" if c.apart else "0" for c in row if c.apart is not None), "–")
     targets = ", ".join(f"{c.state} {times(c.target)}" for c in row if c.target) or "–"
     return f"{row[0].group}, {row[0].name}", *ours, f"{row[0].peer}: {theirs}", *faster, apart, targets
 
@@ -110,5 +115,4 @@ def _cell(comparison: Comparison | None, what: str) -> str:
         return "–"
     if what == "ours":
         return comparison.ours
-    low, middle, high = map(times, comparison.quartiles)
-    return f"**{middle}** ({low}–{high})" + (" missed" if comparison.missed else "")
+    return f"**{times(comparison.ratio)}** {interval(comparison.quartiles)}" + (" missed" if comparison.missed else "")

@@ -114,21 +114,28 @@ def _several(networks: Networks) -> Ways:
 def _several_comparisons(times: dict[str, list[float]]) -> list[Comparison]:
     """Compare several methods in one call with one of them alone."""
     comparisons = []
-    for many, name, head in (("five", "five methods in one call", "gap"), ("four", "four methods in one call", "fc")):
+    floors = {
+        "gap": "with this head the way down is one product, and the sums are all there is",
+        "fc": "1×, one of them",
+    }
+    for many, head in (("five", "gap"), ("four", "fc")):
         for state, ending in (("warm", ""), ("cold", ", cold")):
             ours, one = times[f"{many}{ending}"], times[f"one of {many}{ending}"]
-            more = {"target": _OF_ONE, "floor": "one method alone is 1×"}
-            comparisons.append(
-                timed(_CAM, f"{name}, head {head}", "ours, Grad-CAM alone", state, ours=ours, theirs=one, **more)
-            )
+            name, more = f"{many} methods in one call, head {head}", {"target": _OF_ONE, "floor": floors[head]}
+            comparisons.append(timed(_CAM, name, "ours, Grad-CAM alone", state, ours=ours, theirs=one, **more))
     return comparisons
 
 
 def _ablationcam(networks: Networks) -> Ways:
     ours, index = _asking(networks, "ablationcam")
     peer = _by_gradcam(PyTorchAblationCam, networks, index)
-    alike = {"as grad-cam": lambda: _scaled(ours()[0].values, networks.view.width)}
-    return {"warm": ours, "cold": networks.cold(ours), "grad-cam": peer, **alike}
+    sign = np.sign(networks.session.classify(networks.view, top=1).classes[0].logit)
+
+    def alike() -> np.ndarray:
+        # grad-cam divides by the score, which turns all signs around where that is below zero; ours by its magnitude.
+        return _scaled((sign * ours(rectified=False)[0].values).clip(min=0), networks.view.width)
+
+    return {"warm": ours, "cold": networks.cold(ours), "grad-cam": peer, "as grad-cam": alike}
 
 
 def _scorecam(networks: Networks) -> Ways:
@@ -144,7 +151,7 @@ def _scorecam(networks: Networks) -> Ways:
     return {"warm": ours, "cold": networks.cold(ours), "torchcam": torchcam, "grad-cam": peer}
 
 
-def _asking(networks: Networks, method: str) -> tuple[Callable[[], tuple[ClassMap, ...]], int]:
+def _asking(networks: Networks, method: str) -> tuple[Callable[..., tuple[ClassMap, ...]], int]:
     """Return one of our methods that ask the network again, and the class that it is asked about."""
     index = networks.session.classify(networks.view, top=1).classes[0].index
     return partial(networks.session.class_activation, networks.view, [index], methods=[method]), index

@@ -96,9 +96,9 @@ def _step_comparisons(layer: str, batch: int, measured: Mapping[str, list[float]
     comparisons = []
     for kind in ("moved", "still"):
         ours, theirs = (_per_step(measured, f"{side} {kind}") for side in ("ours", "peer"))
-        subject = f"{name}, {batch} at once, {kind}"
+        subject, peer = f"{name}, {batch} at once", f"dreamlens, {kind}"
         more = {"target": target, "floor": floor}
-        comparisons.append(timed("maximization step", subject, "dreamlens", "cold", ours=ours, theirs=theirs, **more))
+        comparisons.append(timed("maximization step", subject, peer, "cold", ours=ours, theirs=theirs, **more))
     return comparisons
 
 
@@ -167,7 +167,7 @@ def _objective_comparison(rate: float, ours: np.ndarray, theirs: np.ndarray) -> 
     return Comparison(
         "maximization objective",
         f"channel mean after {_STEPS} steps",
-        f"dreamlens, learning rate {rate:g}",
+        f"dreamlens, rate {rate:g}",
         "cold",
         f"{np.median(ours):.2f}, {(ours == 0).sum()} of {len(ours)} silent",
         f"{median:.2f}, {(theirs == 0).sum()} silent, {both} where neither is",

@@ -16,7 +16,7 @@ from zfnet.window import _filter, descend_cells
 # DeconvNet, nine units of a layer: how many times faster than captum, for conv2 to conv5, and where a traced picture
 # should need less than its forward pass.
 _PEERS, _BELOW_FORWARD = {"captum, nine calls": 4.0, "captum, one batch": 2.0}, ("conv1", "conv2", "conv3")
-_NINE = "DeconvNet, nine units of"
+_NINE, _TRACED = "DeconvNet, nine units", "nine units, picture traced"
 
 
 def method_comparisons(networks: Networks, rounds: int) -> list[Comparison]:
@@ -32,6 +32,9 @@ def method_comparisons(networks: Networks, rounds: int) -> list[Comparison]:
     ]
     for layer in CONVOLUTIONS:
         comparisons += _layer_comparisons(layer, subjects[layer], times[layer], ours)
+    for layer in _BELOW_FORWARD:
+        pair = {"ours": times[layer]["warm"], "theirs": ours, "target": 1, "floor": _bare(times[layer])}
+        comparisons.append(timed(_TRACED, layer, "our forward pass", "warm", **pair))
     return comparisons
 
 
@@ -87,14 +90,15 @@ def _filters(networks: Networks, layer: str, found: list[Projection]) -> Ways:
 
 def _layer_comparisons(layer: str, ways: Ways, times: dict[str, list[float]], forward: list[float]) -> list[Comparison]:
     made: dict[str, Any] = {way: ways[way]() for way in ("warm", *_PEERS)}
-    bare = f"its filters alone take {spread(times['filters'], 'ms')}"
-    floors = {"warm": bare, "cold": f"{bare}, a forward pass {spread(forward, 'ms')}"}
+    floors = {"warm": _bare(times), "cold": f"{_bare(times)}, a forward pass {spread(forward, 'ms')}"}
     comparisons = []
     for peer, target in _PEERS.items():
         for state in ("warm", "cold"):
             promised = target if state == "cold" and layer != "conv1" else 0
             more = {"target": promised, "floor": floors[state], "apart": apart(made["warm"], made[peer])}
             comparisons.append(timed(_NINE, layer, peer, state, ours=times[state], theirs=times[peer], **more))
-    target = 1 if layer in _BELOW_FORWARD else 0
-    pair = {"ours": times["warm"], "theirs": forward, "target": target, "floor": bare}
-    return [*comparisons, timed(_NINE, layer, "our forward pass", "warm", **pair)]
+    return comparisons
+
+
+def _bare(times: dict[str, list[float]]) -> str:
+    return f"the filters alone take {spread(times['filters'], 'ms')}"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.comparisons import Comparison, times
+from tests.benchmarks.comparisons import Comparison, interval, times
 
 RECORDED = Path(__file__).with_name("recorded.json")
 _LEAST_SPREAD = 0.1
@@ -36,7 +36,8 @@ def compare(comparisons: Iterable[Comparison], record: dict[str, Any]) -> tuple[
         if before is None:
             new.append(f"new: {comparison.key}: {times(comparison.ratio)}")
         elif fallen(tuple(before), comparison.quartiles):
-            behind.append(f"fallen: {comparison.key}: {_interval(comparison.quartiles)}, recorded {_interval(before)}")
+            fresh = f"{times(comparison.ratio)} {interval(comparison.quartiles)}"
+            behind.append(f"fallen: {comparison.key}: {fresh}, recorded {times(before[1])} {interval(before)}")
     return behind, new
 
 
@@ -57,8 +58,3 @@ def write(device: str, comparisons: Iterable[Comparison], machine: str, path: Pa
     # Quartiles on one line.
     lines = text.replace("[\n        ", "[").replace(",\n        ", ", ").replace("\n      ]", "]")
     path.write_text(f"{lines}\n", "utf-8")
-
-
-def _interval(quartiles: Iterable[float]) -> str:
-    low, middle, high = map(times, quartiles)
-    return f"{middle} ({low}–{high})"

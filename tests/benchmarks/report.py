@@ -19,7 +19,8 @@ _PEERS = ("captum", "torchcam", "grad-cam", "dreamlens")
 _HOW = (
     "Faster: the median of the peer's time divided by ours, both in the same round, quartiles in brackets (of an "
     "objective, ours divided by the peer's). Warm: the picture is traced already; cold: from nothing, as the peers "
-    "always are. Apart: the largest deviation, as a share of the peer's peak; – where the two define the result differently."
+    "always are. Apart: the largest deviation, as a share of the peer's peak; – where the two define the result "
+    "differently."
 )
 
 
