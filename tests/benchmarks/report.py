@@ -16,6 +16,11 @@ README, SCREENSHOTS = ROOT / "README.md", ROOT / "assets" / "screenshots"
 MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 _PACKAGES = {"PyTorch": "torch", "Streamlit": "streamlit"}
 _PEERS = ("captum", "torchcam", "grad-cam", "dreamlens")
+_PLOT = "benchmark"
+_ALT = (
+    "How many times as fast as its peers each method is, on a logarithmic axis, on a traced picture (blue) and from "
+    "nothing (orange), with quartiles and targets; the table below has the numbers of the hardest peers"
+)
 _HOW = (
     "Faster: the median of the peer's time divided by ours, both in the same round, quartiles in brackets (of an "
     "objective, ours divided by the peer's). Warm: the picture is traced already; cold: from nothing, as the peers "
@@ -39,7 +44,8 @@ class Report:
 
     def summary(self) -> str:
         """Return for each method the peer that is hardest to beat."""
-        return self._text(hardest(self.comparisons), [])
+        first = self.tables[:1]  # Start and memory.
+        return f"![{_ALT}](assets/screenshots/{_PLOT}.png)\n\n{self._text(hardest(self.comparisons), first)}"
 
     def write(self, device: str) -> None:
         """Write RESULTS.md and the plot, and for the CPU the README; for another device, files named after it."""
@@ -47,7 +53,7 @@ class Report:
         heading = "# What `make bench` has measured\n\nREADME.md shows the hardest comparisons."
         results = Path(__file__).with_name(f"RESULTS{ending}.md")
         results.write_text(f"{heading} {self.everything()}\n", "utf-8")
-        draw(self.comparisons, SCREENSHOTS / f"benchmark{ending}.png")
+        draw(self.comparisons, SCREENSHOTS / f"{_PLOT}{ending}.png")
         if device == "cpu":
             readme = README.read_text("utf-8")
             README.write_text(MARKS.sub(lambda marks: f"{marks[1]}{self.summary()}\n{marks[2]}", readme), "utf-8")
