@@ -41,7 +41,7 @@ format: $(DEV) ## put the code into its form
 	$(PY) -m ruff check --fix-only
 	$(PY) -m ruff format
 
-bench: $(BENCH) ## measure against peer libraries, a quarter of an hour (BENCH_ARGS="--only evidence --rounds 3", or --resume)
+bench: $(BENCH) ## measure against peer libraries, a quarter of an hour (BENCH_ARGS="--only evidence --rounds 3")
 	$(PY) -m tests.benchmarks.bench $(BENCH_ARGS)
 
 env: $(DEV) ## make .venv with everything in it

@@ -74,16 +74,10 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="captum")  # it explains its hooks at every call
     options = _options()
     device = _device(os.environ.get("ZFNET_DEVICE"))
-    wanted, parts = options.only or [*PARTS], {}
-    for name in wanted:
-        path = _KEPT / f"{device.type}-{name}.json"
-        if not (options.resume and path.exists()):
-            print(f"measuring {name} …", flush=True)
-            PARTS[name](options.rounds).write(path)
-        parts[name] = Part.read(path)
-    tables = [text for part in parts.values() for text in part.tables]
-    comparisons = [comparison for part in parts.values() for comparison in part.comparisons]
-    missed = [sentence for part in parts.values() for sentence in part.missed]
+    parts = _measured(options.only or [*PARTS], device.type, options)
+    tables = [text for part in parts for text in part.tables]
+    comparisons = [comparison for part in parts for comparison in part.comparisons]
+    missed = [sentence for part in parts for sentence in part.missed]
     made = report.Report(report.machine(str(device)), tables, comparisons, missed)
     print(made.everything())
     if not (options.only or options.dry):
@@ -94,6 +88,19 @@ def main() -> None:
         recorded.write(device.type, comparisons, made.machine)
     elif behind:
         sys.exit(1)
+
+
+def _measured(names: list[str], device: str, options: argparse.Namespace) -> list[Part]:
+    """Return the parts, each of them measured or, with ``--resume``, as an interrupted run has kept it."""
+    paths = {name: _KEPT / f"{device}-{name}.json" for name in names}
+    if not options.resume:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+    for name, path in paths.items():
+        if not path.exists():
+            print(f"measuring {name} …", flush=True)
+            PARTS[name](options.rounds).write(path)
+    return [Part.read(path) for path in paths.values()]
 
 
 def _options() -> argparse.Namespace:

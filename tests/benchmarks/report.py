@@ -14,8 +14,7 @@ from tests.browser.server import ROOT
 
 README, SCREENSHOTS = ROOT / "README.md", ROOT / "assets" / "screenshots"
 MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-_PACKAGES = {"PyTorch": "torch", "Streamlit": "streamlit"}
-_PEERS = ("captum", "torchcam", "grad-cam", "dreamlens")
+_PACKAGES = ("streamlit", "captum", "torchcam", "grad-cam", "dreamlens")
 _PLOT = "benchmark"
 _ALT = (
     "How many times as fast as its peers each method is, on a logarithmic axis, on a traced picture (blue) and from "
@@ -77,7 +76,7 @@ def machine(device: str) -> str:
     kilobytes = re.search(r"MemTotal:\s*(\d+)", memory.read_text()) if memory.exists() else None
     gigabytes = f", {int(kilobytes[1]) / 2**20:.0f} GiB" if kilobytes else ""
     gpu = f"{torch.cuda.get_device_name(device)} beside " if device.startswith("cuda") else ""
-    versions = [f"{name} {version(package)}" for name, package in {**_PACKAGES, **{p: p for p in _PEERS}}.items()]
+    versions = [f"PyTorch {torch.__version__}", *(f"{package} {version(package)}" for package in _PACKAGES)]
     return (
         f"On {gpu}{named[1] if named else platform.processor()}, {torch.get_num_threads()} cores{gigabytes}, "
         f"{platform.system()}, Python {platform.python_version()}, {', '.join(versions)}; device {device}."
