@@ -39,7 +39,6 @@ CALLS: dict[str, Call] = {
     "lost": lambda s, v: s.lost(v, "conv2"),
     "descent": lambda s, v: s.descent(v, "conv5:17"),
     "saliency": lambda s, v: [s.saliency(v, f"fc8:{_CLASS}", method=method) for method in ("gradient", "guided")],
-    "integrated_gradients": lambda s, v: s.integrated_gradients(v, f"fc8:{_CLASS}"),
     "class_activation": lambda s, v: [
         *s.class_activation(v, [_CLASS], methods=METHODS, head="gap"),
         *s.class_activation(v, [_CLASS], methods=[method for method in METHODS if method != "cam"]),
@@ -53,8 +52,17 @@ CALLS: dict[str, Call] = {
     "insertion_deletion": lambda s, v: s.insertion_deletion(v, s.edge_map(v), _CLASS),
     "edge_map": lambda s, v: s.edge_map(v),
 }
-# These make traces of other pictures, or none: what they compute is computed by those above.
-ELSEWHERE = {"prepare", "trace", "fixed_limit", "audit", "stride_lab", "pointing", "maximize"}
+# These go down traces of other pictures, whose switches may differ, or have no trace: their parts are asked above.
+ELSEWHERE = {
+    "prepare",
+    "trace",
+    "fixed_limit",
+    "audit",
+    "stride_lab",
+    "integrated_gradients",
+    "pointing",
+    "maximize",
+}
 
 
 def move(trace: Trace, device: str) -> Trace:
@@ -72,7 +80,9 @@ def on(device: str, session: InferenceSession, view: Image.Image) -> InferenceSe
 
 @pytest.fixture(scope="module")
 def cuda(session: InferenceSession, sample: Image.Image) -> InferenceSession:
-    return on("cuda", session, sample)
+    twin = on("cuda", session, sample)
+    assert torch.equal(twin.trace(sample).outputs["fc8"].cpu(), session.trace(sample).outputs["fc8"])
+    return twin
 
 
 def arrays(result: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
