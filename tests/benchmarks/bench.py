@@ -9,6 +9,7 @@ where a ratio has fallen behind the recorded one: see ``recorded.py``. The machi
 
 import argparse
 import json
+import logging
 import os
 import sys
 import warnings
@@ -72,6 +73,7 @@ PARTS: dict[str, Callable[[int], Part]] = {
 def main() -> None:
     """Measure, write what was found, and fail where a ratio has fallen."""
     warnings.filterwarnings("ignore", module="captum")  # it explains its hooks at every call
+    logging.disable(logging.WARNING)  # Streamlit says at every widget that it has no server
     options = _options()
     device = _device(os.environ.get("ZFNET_DEVICE"))
     parts = _measured(options.only or [*PARTS], device.type, options)
