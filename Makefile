@@ -10,6 +10,8 @@ KEEP = { code=$$?; [ $$code = 5 ] || status=$$code; }
 PY := .venv/bin/python
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
+BENCH := .venv/.bench
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench fuzz env licences audit lock docker clean distclean
@@ -41,8 +43,8 @@ format: $(DEV) ## put the code into its form
 	$(PY) -m ruff check --fix-only
 	$(PY) -m ruff format
 
-bench: $(DEV) ## measure against peer libraries
-	$(PY) -m tests.benchmarks.bench
+bench: $(BENCH) ## measure against peer libraries, a quarter of an hour (BENCH_ARGS="--only evidence --rounds 3")
+	$(PY) -m tests.benchmarks.bench $(BENCH_ARGS)
 
 fuzz: $(DEV) ## damage pictures and checkpoints by the thousand (FUZZ_ARGS="uploads --number 20000 --seed 1 --workers 2")
 	$(PY) -m tests.fuzz $(FUZZ_ARGS)
@@ -79,3 +81,7 @@ $(RUNTIME): requirements.txt requirements-lock.txt
 $(DEV): requirements-dev.txt requirements.txt requirements-lock.txt
 	bash .ci/env requirements-dev.txt
 	touch $(RUNTIME) $@
+
+$(BENCH): requirements-bench.txt requirements-dev.txt requirements.txt requirements-lock.txt
+	bash .ci/env requirements-bench.txt
+	touch $(RUNTIME) $(DEV) $@
