@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,16 +57,32 @@ def chromium_options() -> dict[str, Any]:
     return {"executable_path": chromium_path(), "args": list(_CHROMIUM_ARGUMENTS)}
 
 
-@contextmanager
-def serve(log: Path) -> Iterator[Server]:
-    """Run the dashboard on a free port of this machine, ready to answer. ``log`` takes what it writes."""
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serve(log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run the dashboard on a free port of this machine, ready to answer.
+
+    Args:
+        log: takes what it writes.
+        environment: variables that it has besides those of this process.
+    """
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     options = [f"--server.port={port}", "--server.address=127.0.0.1"]
     with log.open("wb") as output:
-        process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env=os.environ | (environment or {}),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     server = Server(f"http://127.0.0.1:{port}", process, log)
     try:
         _wait_until_healthy(server)
