@@ -94,9 +94,9 @@ async def _drag(url: str, name: str, opened: tuple[str, str], event: Event) -> D
         drag.meanwhile += await _work(url)
         for task in hand:
             task.cancel()
-        await asyncio.gather(*hand, return_exceptions=True)
+        ends = await asyncio.gather(*hand, return_exceptions=True)
         await visit.leave()
-        drag.troubles += visit.troubles
+        drag.troubles += visit.troubles + [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
     return drag
 
 

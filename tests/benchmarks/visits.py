@@ -18,6 +18,7 @@ from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -93,6 +94,9 @@ def _resting(kind: str, body: Any) -> WidgetState | None:
         state.string_value = str(chosen)
     elif kind == "button_group":
         state.string_array_value.data.extend(body.raw_values)
+    elif kind == "slider" and body.type == Slider.SELECT_SLIDER:
+        options = body.raw_value if body.set_value else [body.options[int(place)] for place in body.default]
+        state.string_array_value.data.extend(options)
     elif kind == "slider":
         state.double_array_value.data.extend(body.value if body.set_value else body.default)
     elif kind == "checkbox":
@@ -175,6 +179,7 @@ class Visit:
                 additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
                 max_size=None,
                 compression=None,
+                ping_interval=None,  # nor does a browser ask whether the server is there
                 proxy=None,
             )
         except (OSError, WebSocketException) as error:
