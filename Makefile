@@ -11,7 +11,7 @@ RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench env lock docker clean distclean
+.PHONY: help run test lint format bench env licences audit lock docker clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,10 +30,11 @@ test: $(DEV) ## run every test, in a real browser too (PYTEST_ARGS="-k deconvnet
 		echo '########################################################################'; \
 	fi; exit $$status
 
-lint: $(DEV) ## check style, formatting and types
+lint: $(DEV) ## check style, formatting, types and licences
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy zfnet pages app.py
+	$(PY) .ci/licences > /dev/null
 
 format: $(DEV) ## put the code into its form
 	$(PY) -m ruff check --fix-only
@@ -43,6 +44,14 @@ bench: $(DEV) ## measure against peer libraries
 	$(PY) -m tests.benchmarks.bench
 
 env: $(DEV) ## make .venv with everything in it
+
+licences: $(DEV) ## list the licences of all packages
+	$(PY) .ci/licences
+
+audit: $(DEV) ## look all packages up among the known vulnerabilities (asks pypi.org)
+	$(PY) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements-lock.txt
 
 lock: $(DEV) ## resolve the requirements anew into requirements-lock.txt (on Linux x86-64)
 	$(PY) .ci/lock > .venv/lock.txt

@@ -5,39 +5,22 @@ script that it runs for pages of its own older kind, and would tell the first vi
 such page.
 """
 
-import asyncio
-import gc
 import logging
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 # Read by OpenMP when PyTorch is loaded. Its threads would else spin while they wait for each other, and on a machine
 # with anything else to do, such as drawing pages, wait for long: a step of maximization then takes ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-
-@asynccontextmanager
-async def preloaded(_: st.App) -> AsyncIterator[None]:
-    """Load the network while the server is already answering."""
-    # Imported only now that the server runs: caches are bound to it.
-    from pages.shared.results import session
-
-    def load() -> None:
-        session()
-        # Streamlit collects garbage after every run of a page, and nothing else runs meanwhile. What is there by now
-        # stays: looking through it would take a tenth of a second each time.
-        gc.collect()
-        gc.freeze()
-
-    loading = asyncio.create_task(asyncio.to_thread(load))
-    yield
-    # A checkpoint that cannot be loaded is told to whoever opens a page.
-    with suppress(Exception):
-        await loading
+from pages.shared import logs, routes
+from pages.shared.metrics import metrics
+from pages.shared.preload import Preload
+from pages.shared.security import Security
 
 
 def report(error: Exception) -> bool:
@@ -51,4 +34,16 @@ def report(error: Exception) -> bool:
     return True
 
 
-app = st.App(Path(__file__).parent / "pages" / "shared" / "dashboard.py", lifespan=preloaded, on_script_error=report)
+logs.configure()
+preload = Preload()
+app = st.App(
+    Path(__file__).parent / "pages" / "shared" / "dashboard.py",
+    lifespan=preload.lifespan,
+    routes=[
+        Route(routes.address(routes.READY), preload.ready),
+        Route(routes.address(routes.METRICS), metrics),
+        Route(routes.address(routes.ROOM), routes.room),
+    ],
+    middleware=[Middleware(Security)],
+    on_script_error=report,
+)

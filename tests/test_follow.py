@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import follow, texts
-from pages.shared.rooms import MAX_FOLLOWERS, PATIENCE, PRESENCE, Rooms
+from pages.shared import texts
+from pages.shared.rooms import PATIENCE, rooms
 from pages.shared.selection import Selection
 from pages.shared.state import replace
 from tests.test_jobs import Clock
@@ -40,8 +40,8 @@ def title(at: AppTest) -> str:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Rooms of this test alone, in a time that stands still."""
     clock = Clock()
-    rooms = Rooms(clock=clock)
-    monkeypatch.setattr(follow, "rooms", lambda: rooms)
+    rooms.cache_clear()
+    monkeypatch.setattr(rooms(), "_clock", clock)
     return clock
 
 
@@ -88,11 +88,6 @@ def test_a_follower_stays_with_his_own_choice_until_the_teacher_changes_somethin
     student = run(student)
     assert (chosen(student).image, chosen(student).channel) == ("cathedral", 3)
     assert title(student) == texts.text("overview.title", "en")
-
-
-def test_many_ask_more_seldom_but_often_enough_to_be_counted() -> None:
-    assert [follow.pause(followers) for followers in (1, 30, 60)] == [1, 1, 2]
-    assert follow.pause(MAX_FOLLOWERS) < PRESENCE
 
 
 def test_who_leaves_is_free(visit: Open) -> None:

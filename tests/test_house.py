@@ -2,6 +2,9 @@
 
 import ast
 import inspect
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,14 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
     assert imports(path) == {"torch", "plotly", "b"}
 
 
+def test_the_server_answers_before_pytorch_is_loaded() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import app, sys; print('torch' in sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said.strip() == "False"
+
+
 @pytest.mark.parametrize("public", zfnet.__all__)
 def test_every_public_name_exists_and_is_explained(public: str) -> None:
     assert inspect.getdoc(getattr(zfnet, public))
@@ -74,3 +85,14 @@ def test_the_public_names_are_sorted_and_unique() -> None:
 @pytest.mark.parametrize("path", BACKEND, ids=name)
 def test_every_backend_file_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_every_setting_stands_in_one_table(readme: str) -> None:
+    used = {
+        setting
+        for path in [*BACKEND, *INTERFACE]
+        for setting in re.findall(r"\bZFNET_[A-Z]+(?:_[A-Z]+)*\b", path.read_text(encoding="utf-8"))
+    }
+    rows = re.findall(r"^\| `(ZFNET_\w+)` \|", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(used)

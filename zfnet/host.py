@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from zfnet import randomisation
+from zfnet import computations, randomisation
 from zfnet.checkpoint import EMBEDDED, Checkpoint, read_checkpoint
+from zfnet.computations import logged
 from zfnet.errors import SelectionError
 from zfnet.geometry import LayerRow, ZFNetConfig, layer_table
 from zfnet.images import as_view, digest, to_tensor
@@ -86,6 +87,7 @@ class Host:
         path = Path(path or os.environ.get("ZFNET_CHECKPOINT") or EMBEDDED)
         return cls(read_checkpoint(path), _device(device or os.environ.get("ZFNET_DEVICE")))
 
+    @logged
     def randomised(self, until: str, *, from_layer: str = "fc8", seed: int = 0, cancel: Cancel | None = None) -> Self:
         """Return a session on the same network with its weights permuted from one layer down to another.
 
@@ -121,6 +123,7 @@ class Host:
         """Return what goes into the network: normalised float32 (1, 3, 224, 224) on the CPU."""
         return to_tensor(as_view(picture), self._mean, self._std)
 
+    @logged
     def trace(self, picture: Image.Image, *, cancel: Cancel | None = None) -> Trace:
         """Return every activation and switch of a picture, from one forward pass that is kept by the picture's content.
 
@@ -131,13 +134,18 @@ class Host:
         Raises:
             Cancelled: when ``cancel`` says so.
         """
-        view = as_view(picture)
+        view, made = as_view(picture), False
 
         def forward() -> Trace:
+            nonlocal made
+            made = True
             with self._compute(cancel):
                 return self._model.trace(self.prepare(view).to(self._device))
 
-        return self._traces.get(f"{self.info.checkpoint_id} {digest(view)}", forward, cancel)
+        content = digest(view)
+        trace = self._traces.get(f"{self.info.checkpoint_id} {content}", forward, cancel)
+        computations.looked_up(content, hit=not made)
+        return trace
 
     def _normalise(self, x: Tensor) -> Tensor:
         mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (self._mean, self._std))
@@ -146,7 +154,8 @@ class Host:
     @contextmanager
     def _compute(self, cancel: Cancel | None = None) -> Iterator[None]:
         """Hold one of the slots; whoever waits can still be cancelled."""
-        self._places.enter(cancel)
+        with computations.waiting():
+            self._places.enter(cancel)
         try:
             with torch.no_grad():
                 yield

@@ -25,6 +25,7 @@ from zfnet import pointing as pointing_
 from zfnet import saliency as saliency_
 from zfnet import stride as stride_
 from zfnet.climb import Maximization, Progress
+from zfnet.computations import logged
 from zfnet.host import Host
 from zfnet.images import as_view, to_pixels
 from zfnet.maximization_settings import MaximizationSettings
@@ -36,28 +37,33 @@ from zfnet.unit import Unit
 class InferenceSession(Host):
     """One network and every method that looks into it; see :class:`zfnet.host.Host` for what they share."""
 
+    @logged
     def filters(self, layer: str) -> np.ndarray:
         """Return the weights of a convolution, float32 (N, C, k, k); see :func:`zfnet.filters.filters`."""
         return filters_.filters(self._model, layer)
 
+    @logged
     def classify(
         self, picture: Image.Image, *, top: int = 5, head: str = "fc", cancel: Cancel | None = None
     ) -> classification.Classification:
         """Return the most probable classes; see :func:`zfnet.classification.classify`."""
         return classification.classify(self.trace(picture, cancel=cancel), self.info.labels, top=top, head=head)
 
+    @logged
     def feature_maps(
         self, picture: Image.Image, layer: str, *, rectified: bool = True, cancel: Cancel | None = None
     ) -> feature_maps_.FeatureMaps:
         """Return all channels of a layer; see :func:`zfnet.feature_maps.feature_maps`."""
         return feature_maps_.feature_maps(self.trace(picture, cancel=cancel), layer, rectified=rectified)
 
+    @logged
     def layer_statistics(
         self, picture: Image.Image, *, cancel: Cancel | None = None
     ) -> tuple[feature_maps_.LayerStatistics, ...]:
         """Return how each layer answers as a whole; see :func:`zfnet.feature_maps.layer_statistics`."""
         return feature_maps_.layer_statistics(self.trace(picture, cancel=cancel))
 
+    @logged
     def fixed_limit(self, pictures: Sequence[Image.Image], layer: str, *, cancel: Cancel | None = None) -> float:
         """Return the end of a scale that holds for all pictures: the 99.9th percentile of a layer over ``pictures``.
 
@@ -71,6 +77,7 @@ class InferenceSession(Host):
 
         return feature_maps_.fixed_limit(map(values, pictures), len(pictures))
 
+    @logged
     def audit(
         self,
         pictures: Iterable[Image.Image],
@@ -91,6 +98,7 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def contributions(
         self, picture: Image.Image, unit: str | Unit, *, top: int = 3, cancel: Cancel | None = None
     ) -> contributions_.Contributions:
@@ -99,6 +107,7 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return contributions_.contributions(self._model, trace, Unit.parse(unit), top=top)
 
+    @logged
     def deconvnet(
         self,
         picture: Image.Image,
@@ -114,6 +123,7 @@ class InferenceSession(Host):
             parsed = [Unit.parse(unit) for unit in units]
             return deconvnet_.deconvnet(self._model, trace, parsed, whole_map=whole_map, activation=activation)
 
+    @logged
     def overwriting(
         self, picture: Image.Image, units: Sequence[str | Unit], *, cancel: Cancel | None = None
     ) -> tuple[deconvnet_.Projection, ...]:
@@ -122,17 +132,20 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return overwriting_.overwriting(self._model, trace, [Unit.parse(unit) for unit in units])
 
+    @logged
     def lost(self, picture: Image.Image, layer: str, *, cancel: Cancel | None = None) -> overwriting_.Lost:
         """Return how many of a layer's projections overwriting leaves blank; see :func:`zfnet.overwriting.lost`."""
         trace = self.trace(picture, cancel=cancel)
         return overwriting_.lost(self._model, trace, layer, slot=lambda: self._compute(cancel), cancel=cancel)
 
+    @logged
     def descent(self, picture: Image.Image, unit: str | Unit, *, cancel: Cancel | None = None) -> descent_.Descent:
         """Return every operation from a unit to the pixels; see :func:`zfnet.descent.descent`."""
         trace = self.trace(picture, cancel=cancel)
         with self._compute(cancel):
             return descent_.descent(self._model, trace, Unit.parse(unit))
 
+    @logged
     def saliency(
         self,
         picture: Image.Image,
@@ -147,6 +160,7 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return saliency_.saliency(self._model, trace, Unit.parse(unit), method=method, centred=centred)
 
+    @logged
     def integrated_gradients(
         self,
         picture: Image.Image,
@@ -172,6 +186,7 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def stride_lab(
         self,
         picture: Image.Image,
@@ -184,6 +199,7 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return stride_.stride_lab(self._model, self.prepare(picture).to(self._device), channel, strides)
 
+    @logged
     def fold_back(
         self,
         periods: Sequence[float],
@@ -196,6 +212,7 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return stride_.fold_back(self._model, periods, orientation, self._normalise, strides=strides)
 
+    @logged
     def class_activation(
         self,
         picture: Image.Image,
@@ -227,6 +244,7 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def channel_evidence(
         self,
         picture: Image.Image,
@@ -242,6 +260,7 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return cam.channel_evidence(self._model, trace, class_index, layer=layer, head=head, centred=centred)
 
+    @logged
     def guided_gradcam(
         self,
         picture: Image.Image,
@@ -256,6 +275,7 @@ class InferenceSession(Host):
         with self._compute(cancel):
             return guided_gradcam_.guided_gradcam(self._model, trace, class_index, head=head, centred=centred)
 
+    @logged
     def knockout(
         self,
         picture: Image.Image,
@@ -271,6 +291,7 @@ class InferenceSession(Host):
             parsed = [Unit.parse(unit) for unit in units]
             return knockout_.knockout(self._model, trace, parsed, scale=scale, head=head)
 
+    @logged
     def needed(
         self,
         picture: Image.Image,
@@ -296,6 +317,7 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def occlusion(
         self,
         picture: Image.Image,
@@ -324,6 +346,7 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def covered(
         self,
         picture: Image.Image,
@@ -341,6 +364,7 @@ class InferenceSession(Host):
             tensor = occlusion_.covered(trace, square or occlusion_.Square(), place, self._normalise)
         return to_pixels(tensor, self._mean, self._std)
 
+    @logged
     def insertion_deletion(
         self,
         picture: Image.Image,
@@ -366,6 +390,7 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def pointing(
         self,
         picture: Image.Image,
@@ -404,10 +429,12 @@ class InferenceSession(Host):
             cancel=cancel,
         )
 
+    @logged
     def edge_map(self, picture: Image.Image, *, cancel: Cancel | None = None) -> np.ndarray:
         """Return how much neighbouring pixels differ, float32 (224, 224); see :func:`zfnet.faithfulness.edge_map`."""
         return faithfulness.edge_map(self.trace(picture, cancel=cancel))
 
+    @logged
     def maximize(
         self,
         units: Sequence[str | Unit],

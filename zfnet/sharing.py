@@ -5,6 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from zfnet import computations
 from zfnet.errors import Cancelled
 
 # Asked while waiting and between steps; True ends the computation with ``Cancelled``.
@@ -77,7 +78,8 @@ class Store(Generic[T]):
     def get(self, key: str, make: Callable[[], T], cancel: Cancel | None = None) -> T:
         """Return what is held under ``key``, else make it and hold it."""
         making = self._making[hash(key) % len(self._making)]
-        _wait(making.acquire, cancel)
+        with computations.waiting():
+            _wait(making.acquire, cancel)
         try:
             with self._lock:
                 if key in self._held:

@@ -9,30 +9,20 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages.shared import state
 from pages.shared.links import link, qr
-from pages.shared.rooms import LENGTH, RoomError, Rooms
+from pages.shared.room_watch import watch
+from pages.shared.rooms import LENGTH, RoomError, rooms
 from pages.shared.state import selection, t
 
-# Polls of a room in a second, at most one by each who follows: Streamlit works some 20 ms for one, however little it
-# does, and a class of this size takes half of a core.
-POLL, CLASS = 1.0, 30
 _OWN = ("lang", "present")
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A visitor's place in a room; of one who follows, ``version`` is what has been taken over, and ``followers`` how
-    many did so."""
+    """A visitor's place in a room; of one who follows, ``version`` is what has been taken over."""
 
     code: str
     leads: bool
     version: int = 0
-    followers: int = 0
-
-
-@st.cache_resource(show_spinner=False)
-def rooms() -> Rooms:
-    """Return the rooms of this process."""
-    return Rooms()
 
 
 def visitor() -> str:
@@ -67,11 +57,6 @@ def parameter() -> dict[str, str]:
     return {"room": here.code} if here and not here.leads else {}
 
 
-def pause(followers: int) -> float:
-    """Return how many seconds one of so many waits between two polls."""
-    return max(POLL, POLL * followers / CLASS)
-
-
 def keep_up(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
     """Show what is selected to those who follow, or go where the teacher has gone; before anything is drawn.
 
@@ -91,7 +76,7 @@ def keep_up(page: StreamlitPage, pages: Mapping[str, StreamlitPage]) -> None:
     except RoomError as error:
         _stand(error)
         return
-    st.session_state.seat = replace(here, version=seen.version, followers=seen.followers)
+    st.session_state.seat = replace(here, version=seen.version)
     if seen.version != here.version:
         state.take_over(seen.query)
         if seen.page != page.url_path:
@@ -108,12 +93,12 @@ def banner() -> None:
     if here is None:
         return
     if here.leads:
-        st.fragment(_count, run_every=POLL)(here)
+        st.fragment(_count)(here)
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(t("follow.following", code=here.code), width="content")
         st.button(t("follow.leave"), key="leave_room", on_click=_sit, args=(lambda: None,), type="tertiary")
-    st.fragment(_poll, run_every=pause(here.followers))(here)
+    watch(here.code, visitor(), what="version", known=here.version)
 
 
 def popover() -> None:
@@ -155,16 +140,7 @@ def _count(here: Seat) -> None:
     except RoomError:
         st.rerun()
     st.caption(t("follow.leading", code=here.code, followers=followers), width="content")
-
-
-def _poll(here: Seat) -> None:
-    """Draw nothing; begin anew when there is something to take over, or no room any more."""
-    try:
-        news = rooms().look(here.code, visitor()).version != here.version
-    except RoomError:
-        news = True
-    if news:
-        st.rerun()
+    watch(here.code, visitor(), what="followers", known=followers)
 
 
 def _sit(take: Callable[[], Seat | None]) -> None:

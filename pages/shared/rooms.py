@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 # Consonants that are not taken for each other or for digits; without vowels they make no words.
 LETTERS, LENGTH = "BCDFGHJKMNPQRTWXZ", 6
@@ -34,12 +35,16 @@ class RoomError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a room shows: ``version`` is another one whenever there is something new, 0 before there is anything."""
+    """What a room shows: ``version`` is another one whenever there is something new, 0 before there is anything.
+
+    ``votes`` counts what has been voted, changes of mind included.
+    """
 
     version: int
     page: str
     query: Mapping[str, str]
     followers: int
+    votes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class _Room:
     owner: str
     seen: float
     version: int = 0
+    votes: int = 0
     shown: tuple[str, dict[str, str]] = ("", {})
     looked: dict[str, float] = field(default_factory=dict)
     polls: dict[str, _Poll] = field(default_factory=dict)
@@ -115,13 +121,15 @@ class Rooms:
                 if visitor in room.looked or len(room.looked) < MAX_FOLLOWERS:
                     room.looked[visitor] = now
             present = sum(now - last <= PRESENCE for last in room.looked.values())
-            return View(room.version, room.shown[0], dict(room.shown[1]), present)
+            return View(room.version, room.shown[0], dict(room.shown[1]), present, room.votes)
 
     def vote(self, code: str, visitor: str, question: str, option: int) -> None:
         """Count a visitor's choice in place of an earlier one; after the reveal it counts no more."""
         with self._lock:
-            poll = self._poll(self._room(code), question)
+            room = self._room(code)
+            poll = self._poll(room, question)
             if not poll.revealed and (visitor in poll.votes or len(poll.votes) < MAX_FOLLOWERS):
+                room.votes += poll.votes.get(visitor) != option
                 poll.votes[visitor] = option
 
     def tally(self, code: str, question: str) -> Tally:
@@ -161,6 +169,12 @@ class Rooms:
 
     def _ended(self, room: _Room) -> bool:
         return self._clock() - room.seen > PATIENCE
+
+
+@cache
+def rooms() -> Rooms:
+    """Return the rooms of this process."""
+    return Rooms()
 
 
 def _code() -> str:

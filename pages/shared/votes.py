@@ -7,7 +7,8 @@ from contextlib import suppress
 import streamlit as st
 
 from pages.shared import follow
-from pages.shared.rooms import RoomError, Tally
+from pages.shared.room_watch import watch
+from pages.shared.rooms import RoomError, Tally, rooms
 from pages.shared.state import t
 from pages.shared.widgets import tallies
 
@@ -18,12 +19,12 @@ def before(question: str, labels: Sequence[str], chosen: int) -> None:
     if here is None:
         return
     if here.leads:
-        st.fragment(_watch, run_every=follow.POLL)(question, labels)
+        st.fragment(_watch)(question, labels, here.code)
         return
     # Also what was predicted before the room was entered. A room that has just ended is told of in the next run.
     with suppress(RoomError):
         if chosen >= 0:
-            follow.rooms().vote(here.code, follow.visitor(), question, chosen)
+            rooms().vote(here.code, follow.visitor(), question, chosen)
     st.caption(t("follow.counted" if chosen >= 0 else "follow.vote"))
 
 
@@ -41,7 +42,7 @@ def reveal(question: str) -> None:
     here = follow.seat()
     if here and here.leads:
         with suppress(RoomError):
-            follow.rooms().reveal(here.code, follow.visitor(), question)
+            rooms().reveal(here.code, follow.visitor(), question)
 
 
 def revealed(question: str) -> bool:
@@ -50,8 +51,11 @@ def revealed(question: str) -> bool:
     return tally is not None and tally.revealed
 
 
-def _watch(question: str, labels: Sequence[str]) -> None:
+def _watch(question: str, labels: Sequence[str], code: str) -> None:
     """Say how many have answered, and what, once that is wanted: a class that sees it votes with the majority."""
+    # The number first: what is voted meanwhile is news.
+    with suppress(RoomError):
+        watch(code, follow.visitor(), what="votes", known=rooms().look(code, follow.visitor()).votes)
     tally = _tally(question) or Tally({}, revealed=False)
     st.caption(t("follow.answered", votes=tally.votes))
     if st.toggle(t("follow.show_votes"), key=f"votes_{question}"):
@@ -68,5 +72,5 @@ def _tally(question: str) -> Tally | None:
     if here is None:
         return None
     with suppress(RoomError):
-        return follow.rooms().tally(here.code, question)
+        return rooms().tally(here.code, question)
     return None

@@ -79,8 +79,8 @@ def _servers(count: int) -> Iterator[tuple[str, Sequence[Server]]]:
     """Start servers, and a proxy before them where there are several; yield the address that visitors open."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        environment = {"OMP_NUM_THREADS": "1"} if count > 1 else {}
-        servers = [stack.enter_context(serve(folder / f"server-{i}.log", environment)) for i in range(count)]
+        settings = {"OMP_NUM_THREADS": "1"} if count > 1 else {}
+        servers = [stack.enter_context(serve(folder / f"server-{i}.log", **settings)) for i in range(count)]
         urls = [server.url for server in servers]
         yield (stack.enter_context(balanced(urls, folder)) if count > 1 else urls[0]), servers
 

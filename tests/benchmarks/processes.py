@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browser.server import free_port
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 10
@@ -86,7 +86,9 @@ def balanced(urls: Sequence[str], folder: Path) -> Iterator[str]:
     program = shutil.which("nginx")
     if program is None:
         raise RuntimeError("there is no nginx here, which stands before several servers")
-    port = free_port()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     servers = " ".join(f"server {url.removeprefix('http://')};" for url in urls)
     written = folder / "nginx.conf"
     written.write_text(_NGINX.format(folder=folder, servers=servers, port=port))

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 _LISTENING = "0A"
@@ -57,33 +58,25 @@ def chromium_options() -> dict[str, Any]:
     return {"executable_path": chromium_path(), "args": list(_CHROMIUM_ARGUMENTS)}
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @contextmanager
-def serve(log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serve(log: Path, base: str = "", **settings: str) -> Iterator[Server]:
     """Run the dashboard on a free port of this machine, ready to answer.
 
     Args:
         log: takes what it writes.
-        environment: variables that it has besides those of this process.
+        base: the path below which it is hosted, such as "/lab/zfnet".
+        settings: variables of its environment.
     """
-    port = free_port()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = [f"--server.port={port}", "--server.address=127.0.0.1"]
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", f"--server.baseUrlPath={base}"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, *options],
-            cwd=ROOT,
-            env=os.environ | (environment or {}),
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=os.environ | settings
         )
-    server = Server(f"http://127.0.0.1:{port}", process, log)
+    server = Server(f"http://127.0.0.1:{port}{base}", process, log)
     try:
         _wait_until_healthy(server)
         yield server
@@ -103,7 +96,7 @@ def _wait_until_healthy(server: Server) -> None:
         if server.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the server did not start:\n{server.said()}")
         time.sleep(0.05)
-    port = int(server.url.rpartition(":")[2])
+    port = urlsplit(server.url).port or 0
     if not _listens(server.process, port, server.said()):
         raise RuntimeError(f"another process than the one just started listens on port {port}:\n{server.said()}")
 

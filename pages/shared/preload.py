@@ -1,0 +1,59 @@
+"""The network, loaded before the first visitor comes, and whether it is there."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+if TYPE_CHECKING:
+    from zfnet.host import SessionInfo
+
+
+class Preload:
+    """The loading of the network in a server's life."""
+
+    def __init__(self) -> None:
+        self._loading: asyncio.Task[SessionInfo] | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, _: st.App) -> AsyncIterator[None]:
+        """Load the network while the server is already answering."""
+        self._loading = asyncio.create_task(asyncio.to_thread(_load))
+        yield
+        with suppress(Exception):  # told already
+            await self._loading
+
+    async def ready(self, _: Request) -> JSONResponse:
+        """Answer whether the network is loaded: 200 with what it is, else 503, with "loading" or "failed" as state."""
+        if self._loading is None or not self._loading.done():
+            return JSONResponse({"ready": False, "state": "loading"}, 503)
+        if self._loading.cancelled() or self._loading.exception():
+            return JSONResponse({"ready": False, "state": "failed"}, 503)
+        info = self._loading.result()
+        return JSONResponse({"ready": True, "state": "loaded", "checkpoint": info.checkpoint_id, "device": info.device})
+
+
+def _load() -> "SessionInfo":
+    # Imported only now: PyTorch takes seconds, in which the server already answers, and caches are bound to its
+    # runtime.
+    from pages.shared.results import session
+    from zfnet import ZFNetError
+
+    try:
+        info = session().info
+    except Exception as error:
+        # Whoever opens a page is told, too.
+        expected = isinstance(error, ZFNetError)
+        logging.getLogger(__name__).error("the network is not loaded: %s", error, exc_info=not expected)
+        raise
+    # Now and then, Python looks through everything for garbage, and nothing else runs meanwhile. What is there by now
+    # stays: looking through it would take a tenth of a second each time.
+    gc.collect()
+    gc.freeze()
+    return info
