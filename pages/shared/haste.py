@@ -1,6 +1,6 @@
 """Events that come faster than pages are made, as from a slider that is dragged: what nobody will see is not begun."""
 
-import time
+from time import sleep
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ def begin() -> None:
     hasty = st.session_state.get("unfinished", False)
     st.session_state.unfinished = True
     if hasty:
-        time.sleep(PAUSE)
+        sleep(PAUSE)
         abandoned()
 
 

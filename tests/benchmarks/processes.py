@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 10
 # As little as keeps a visitor, known by a cookie, at the same server.

@@ -111,7 +111,7 @@ class Student:
         return self.visit.run(chosen(box, pick(box.options, among))) if box else None
 
     def _click(self, key: str, among: float) -> Awaitable[float] | None:
-        tiles = self.visit.page.widget(key)
+        tiles = self.visit.page.widget(key, "bidi_component")
         return self.visit.run(clicked(tiles, pick(range(tile_count(tiles)), among))) if tiles else None
 
     def _crop(self, among: float) -> Awaitable[float] | None:

@@ -70,10 +70,10 @@ class Page:
         alerts = [element.alert.body for element in shown if element.alert.format == Alert.ERROR]
         return alerts + [element.exception.message for element in shown if element.HasField("exception")]
 
-    def widget(self, key: str) -> Any:
-        """Return a widget that can be used, None if there is none."""
-        _, body = self.widgets.get(key, (None, None))
-        return None if body is None or getattr(body, "disabled", False) else body
+    def widget(self, key: str, kind: str = "") -> Any:
+        """Return a widget that can be used, of any kind or of one; None if there is none."""
+        found, body = self.widgets.get(key, ("", None))
+        return None if kind not in ("", found) or getattr(body, "disabled", False) else body
 
     def keys(self, start: str) -> list[str]:
         """Return the keys that begin so, in the order of the page."""
