@@ -1,7 +1,7 @@
 """How the dashboard holds a class: students who work at the same time, uploads, memory, and a hand that drags sliders.
 
-``python -m tests.benchmarks.load --all --write`` measures everything, for half an hour, and writes the tables between
-the marks in README.md. Everything runs on this machine, the students too; what they cost is told.
+``python -m tests.benchmarks.load --all --write`` measures everything, for about an hour, and writes the tables
+between the marks in README.md. Everything runs on this machine, the students too; what they cost is told.
 """
 
 import argparse
