@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import exhibition, follow, frame, glossary, haste, presenter, state
+from pages.shared import exhibition, follow, frame, glossary, haste, login, presenter, state
 from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
@@ -27,9 +27,12 @@ pages = [
     st.Page("../glossary.py", title=t("glossary.title"), url_path="glossary"),
 ]
 frame.style()
-page = st.navigation(pages, position="top")
+page = st.navigation(pages, position="hidden" if login.needed() else "top")
 # Named only now: a title set before the navigation would stay for all pages.
 st.set_page_config(page_title=f"{page.title} · ZFNet Explorer")
+if login.needed():
+    login.show()
+    st.stop()
 by_address = {one.url_path: one for one in pages}
 follow.keep_up(page, by_address)
 taken = state.lesson() if page.url_path == "lesson" else None

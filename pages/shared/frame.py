@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from pages.shared import follow
+from pages.shared import follow, login
 from pages.shared.pictures import samples
 from pages.shared.results import classification, plain, ranking, session
 from pages.shared.share import toolbar
@@ -96,6 +96,7 @@ def sidebar(hidden: Collection[str] = ()) -> None:
         for name, control in CONTROLS.items():
             if name not in hidden:
                 control()
+        login.leave()
 
 
 def header(name: str) -> None:

@@ -6,17 +6,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pages.shared.texts import text
+
 # From a lookup to a maximization of best quality.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _TOOK = Histogram(
     "zfnet_computation_seconds",
-    "Time of a computation, waiting included.",
+    text("metrics.took", "en"),
     ("method", "outcome", "hit"),
     buckets=_SECONDS,
 )
 _WAITED = Histogram(
     "zfnet_computation_wait_seconds",
-    "Time that a computation waited for others.",
+    text("metrics.waited", "en"),
     ("method",),
     buckets=_SECONDS,
 )

@@ -13,8 +13,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from pages.shared.texts import LANGUAGES, text
+
 # Endings that no public name has: what is called so lies in one's own network.
 _OWN_NETWORK = (".local", ".internal", ".localhost", ".home.arpa")
+_LONGEST_NAME = 253
 # Nothing is fetched from elsewhere, and no other site may show a page of ours in a frame. Streamlit writes styles and
 # scripts into its page, and loads those of components, draws in workers and shows what it has made by addresses that
 # begin with blob: and data:.
@@ -74,7 +77,8 @@ class Security:
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
         else:
-            refusal = f"This server does not answer to the name {host[:200]!r}; set ZFNET_HOSTS to allow it.\n"
+            name = host.partition(":")[0][:_LONGEST_NAME]
+            refusal = "".join(f"{text('security.host', language, host=name)}\n" for language in LANGUAGES)
             await PlainTextResponse(refusal, 400)(scope, receive, send_protected)
 
 
