@@ -111,9 +111,9 @@ async def _move(visit: Visit, event: Event, drag: Drag) -> None:
 
 
 async def _hear(visit: Visit, drag: Drag) -> None:
-    """Take what comes, and count the runs that came to their end."""
+    """Take what comes, and count the runs that came to their end. There may be none as long as the hand moves."""
     while True:
-        message = await visit.hear()
+        message = await visit.hear(patience=None)
         drag.ended += (
             message.WhichOneof("type") == "script_finished"
             and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY

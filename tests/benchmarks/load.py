@@ -17,10 +17,10 @@ from typing import TypeVar
 from tests.benchmarks.classes import FIRST, Class, Notes, at_most, work
 from tests.benchmarks.drags import Drag, drags
 from tests.benchmarks.memory import uploads
-from tests.benchmarks.processes import balanced
 from tests.benchmarks.students import ON_OWN, ON_SAMPLES
 from tests.benchmarks.tables import table
 from tests.benchmarks.visits import listed
+from tests.browser.proxy import proxy
 from tests.browser.server import ROOT, Server, serve
 
 T = TypeVar("T")
@@ -81,8 +81,8 @@ def _servers(count: int) -> Iterator[tuple[str, Sequence[Server]]]:
         folder = Path(name)
         settings = {"OMP_NUM_THREADS": "1"} if count > 1 else {}
         servers = [stack.enter_context(serve(folder / f"server-{i}.log", **settings)) for i in range(count)]
-        urls = [server.url for server in servers]
-        yield (stack.enter_context(balanced(urls, folder)) if count > 1 else urls[0]), servers
+        door = stack.enter_context(proxy(folder, servers)) if count > 1 else servers[0]
+        yield door.url, servers
 
 
 def _run(measuring: Awaitable[T]) -> T:

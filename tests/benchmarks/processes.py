@@ -1,50 +1,12 @@
-"""What processes cost: processor time, memory, and the proxy before several servers."""
+"""What processes cost: processor time and memory."""
 
 import os
 import re
-import shutil
-import socket
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_START_SECONDS = 10
-# As little as keeps a visitor, known by a cookie, at the same server.
-_NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 2048; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  map $cookie_replica $replica {{ "" $request_id; default $cookie_replica; }}
-  map $http_upgrade $connection_upgrade {{ "" ""; default upgrade; }}
-  upstream dashboards {{ hash $replica consistent; {servers} }}
-  server {{
-    listen 127.0.0.1:{port};
-    client_max_body_size 21m;
-    location / {{
-      proxy_pass http://dashboards;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_read_timeout 1d;
-      proxy_buffering off;
-      add_header Set-Cookie "replica=$replica; Path=/; HttpOnly; SameSite=Lax";
-    }}
-  }}
-}}
-"""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -77,28 +39,3 @@ class Meter:
         """Return the seconds of wall, of the servers' processors, and of this process's."""
         wall, server, own = self._begin
         return time.perf_counter() - wall, self._server() - server, self._own() - own
-
-
-@contextmanager
-def balanced(urls: Sequence[str], folder: Path) -> Iterator[str]:
-    """Run nginx before several servers, and yield its address."""
-    program = shutil.which("nginx")
-    if program is None:
-        raise RuntimeError("there is no nginx here, which stands before several servers")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    servers = " ".join(f"server {url.removeprefix('http://')};" for url in urls)
-    written = folder / "nginx.conf"
-    written.write_text(_NGINX.format(folder=folder, servers=servers, port=port))
-    process = subprocess.Popen([program, "-p", str(folder), "-c", str(written), "-e", str(folder / "error.log")])
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while not (folder / "nginx.pid").exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if process.poll() is not None:
-            raise RuntimeError(f"nginx did not start:\n{(folder / 'error.log').read_text()}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()

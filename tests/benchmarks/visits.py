@@ -239,11 +239,11 @@ class Visit:
                 self._seen.add(url)
                 await self._get(url)
 
-    async def hear(self) -> ForwardMsg:
-        """Take one message from the server."""
+    async def hear(self, patience: float | None = PATIENCE) -> ForwardMsg:
+        """Take one message from the server, which may be silent for so many seconds, or for ever."""
         assert self._socket is not None
         try:
-            data = await asyncio.wait_for(self._socket.recv(), PATIENCE)
+            data = await asyncio.wait_for(self._socket.recv(), patience)
         except (OSError, TimeoutError, WebSocketException) as error:
             raise Lost(f"no answer: {error!r}") from error
         self.kilobytes += len(data) / 1000
