@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import pickle
+import pickletools
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from zfnet.checkpoint import EMBEDDED, SIDECAR, read_checkpoint
+from zfnet.checkpoint import EMBEDDED, MAX_DESCRIPTION, SIDECAR, read_checkpoint
 from zfnet.errors import InvalidCheckpointError
 from zfnet.geometry import GEOMETRIES, PAPER, TABLE
 from zfnet.model import ZFNet
@@ -188,6 +190,116 @@ class Hostile:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return Path.touch, (self.mark,)
+
+
+def archive(pickled: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Return a file as ``torch.save`` writes it, around any pickle."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as file:
+        for name, content in (("data.pkl", pickled), ("version", b"3\n"), ("byteorder", b"little")):
+            file.writestr(f"weights/{name}", content)
+    return buffer.getvalue()
+
+
+COMMAND = {
+    "os.system": b"cos\nsystem\n(S'touch {mark}'\ntR.",
+    "posix.system": b"\x80\x02cposix\nsystem\nX{length}touch {mark}\x85R.",
+    "builtins.eval": b"\x80\x02cbuiltins\neval\nX{length}open('{mark}','w')\x85R.",
+    "inst": b"(S'touch {mark}'\nios\nsystem\n.",
+    "stack global": b"\x80\x04\x8c\x05posix\x8c\x06system\x93X{length}touch {mark}\x85R.",
+    "newobj": b"\x80\x02csubprocess\nPopen\nX{length}touch {mark}\x85\x81.",
+    "getattr": b"\x80\x02cbuiltins\ngetattr\ncbuiltins\neval\nX{length}__call__ {mark}\x86R.",
+    "an allowed name": b"\x80\x02ctorch._utils\n_rebuild_parameter\ncposix\nsystem\nX{length}touch {mark}\x86R.",
+}
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize("kind", ["zip", "pickle", "deflated zip", "legacy"])
+@pytest.mark.parametrize("name", COMMAND)
+def test_no_way_of_calling_from_a_pickle_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, name: str, kind: str, looked_at: bool
+) -> None:
+    if not looked_at:  # PyTorch alone runs none of it either
+        monkeypatch.setattr("zfnet.checkpoint.check_pickle", lambda _: None)
+    path, mark = tmp_path / "hostile.pth", tmp_path / "ran"
+    pickled = COMMAND[name].replace(b"{mark}", str(mark).encode())
+    start, found, rest = pickled.partition(b"X{length}")
+    length = rest.rfind(b"\x85" if b"\x85" in rest else b"\x86")
+    pickled = start + b"X" + length.to_bytes(4, "little") + rest if found else pickled
+    save_state_dict(path, STUB)
+    if kind == "legacy":  # in the place of the state dict, after magic number, protocol and system
+        torch.save(STUB, path, _use_new_zipfile_serialization=False)
+        stream = io.BytesIO(path.read_bytes())
+        for _ in range(3):
+            list(pickletools.genops(stream))
+        path.write_bytes(path.read_bytes()[: stream.tell()] + pickled)
+    else:
+        deflated = zipfile.ZIP_DEFLATED if kind == "deflated zip" else zipfile.ZIP_STORED
+        path.write_bytes(pickled if kind == "pickle" else archive(pickled, deflated))
+    assert "without running its code" in refusal(path)
+    assert not mark.exists()
+
+
+BYTES = b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\0\0\0\0\1\x85R."
+COPIES = (
+    b"\x80\x02ccollections\nOrderedDict\nq\1]"
+    + (b"(" + b"".join(b"M" + n.to_bytes(2, "little") + b"N\x86" for n in range(9000)) + b"eq\2")
+    + (b"](" + b"h\1h\2\x85R" * 1000 + b"e\x86.")
+)
+GREEDY = {
+    "4 GB of bytes": archive(BYTES),
+    "4 GB of bytes, unpacked": BYTES,
+    "a dictionary a thousand times": archive(COPIES),
+    "a compressed archive": archive(bytes(2**20), zipfile.ZIP_DEFLATED),
+    "a long pickle": archive(bytes(2**20)),
+    "a tensor of no numbers": archive(b"\x80\x02ctorch._utils\n_rebuild_meta_tensor_no_storage\n."),
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_a_pickle_that_asks_for_much_is_not_even_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_state_dict(tmp_path / "greedy.pth", STUB)
+    path.write_bytes(GREEDY[name])
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was read"))
+    assert "without running its code" in refusal(path)
+
+
+def test_weights_that_repeat_a_number_are_refused(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    wide = torch.zeros(1).half().expand(100_000, 4096)
+    path = save_state_dict(tmp_path / "wide.pth", {**tensors, "fc8.weight": wide})
+    assert refusal(path).startswith("wide.pth claims 826,")
+
+
+def test_a_description_has_a_bound(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    path = save_state_dict(tmp_path / "talkative.pth", tensors, json.dumps({"labels": "x" * MAX_DESCRIPTION}))
+    assert refusal(path) == "talkative.json is longer than the 1,048,576 bytes that are allowed"
+    path = save(tmp_path / "chatty.safetensors", STUB, labels="x" * MAX_DESCRIPTION)
+    assert "at most 1,048,576 are allowed" in refusal(path)
+
+
+@pytest.mark.parametrize("given", ["a" * 5000, [[[[[[[[[[[]]]]]]]]]]], list(range(5000))])
+def test_what_came_is_told_in_short(given: object, tmp_path: Path) -> None:
+    assert "got " in refusal(save_state_dict(tmp_path / "long.pth", STUB, {"config": TEN | {"num_classes": given}}))
+    assert "got " in refusal(save_state_dict(tmp_path / "long.pth", STUB, {"config": {"geometry": given}}))
+
+
+def test_names_that_cannot_be_written_are_refused(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    path = save_state_dict(tmp_path / "half.pth", tensors, {"config": TEN, "labels": ["\ud800"] * 10})
+    assert "half.json is not JSON" in refusal(path)
+
+
+def test_what_safetensors_says_of_a_broken_header_is_told_in_one_line(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "x\ny" + "z" * 5000, "shape": [], "data_offsets": [0, 0]}}).encode()
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert "is not a complete safetensors file (" in refusal(path)
+
+
+def test_odd_names_of_weights_are_told_in_one_line(tmp_path: Path) -> None:
+    path = save_state_dict(tmp_path / "odd.pth", {"a\nb" + "c" * 5000: torch.zeros(1)})
+    assert "; it has ab" in refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ conv5 maps, are optional.
 import hashlib
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,8 +25,10 @@ from zfnet.errors import InvalidCheckpointError
 from zfnet.geometry import FULLY_CONNECTED, GEOMETRIES, ZFNetConfig
 from zfnet.labels import Labels, imagenet_labels, numbered_labels
 from zfnet.model import ZFNet
+from zfnet.pickles import check_pickle
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "assets" / "zfnet.safetensors"
+MAX_DESCRIPTION = 2**20  # bytes of JSON; that of the embedded checkpoint has 2 kB; parsed, it may take a hundredfold
 SIDECAR = {"config": {"geometry": "table", "num_classes": 1000}, "labels": "imagenet-1k"}
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -76,6 +79,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InvalidCheckpointError(f"there is no checkpoint at {path}; set ZFNET_CHECKPOINT to an existing file")
     read = _read_state_dict if path.suffix in (".pth", ".pt") else _read_safetensors
     tensors, metadata = read(path)
+    _check_size(tensors, path)
     config = _config(metadata, path)
     expected = _expected(config, tensors)
     _check(tensors, expected, path)
@@ -95,13 +99,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with path.open("rb") as start:
+        header = int.from_bytes(start.read(8), "little")
+    if MAX_DESCRIPTION < header < path.stat().st_size:
+        raise InvalidCheckpointError(
+            f"{path.name} describes itself in {header:,} bytes, at most {MAX_DESCRIPTION:,} are allowed"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             metadata = dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise InvalidCheckpointError(
-            f"{path.name} is not a complete safetensors file ({error}); copy or download it again"
+            f"{path.name} is not a complete safetensors file ({_short(str(error), 200)}); copy or download it again"
         ) from error
     for key in ("config", "input", "evaluation"):
         if key in metadata:
@@ -116,8 +126,13 @@ def _read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path.name} needs a file {sidecar.name} beside it that says which network it is, for example "
             f"{json.dumps(SIDECAR)}; the geometry is one of {', '.join(GEOMETRIES)}"
         )
-    metadata = _parse(sidecar.read_text(encoding="utf-8", errors="replace"), sidecar.name)
+    with sidecar.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(MAX_DESCRIPTION + 1)
+    if len(text) > MAX_DESCRIPTION:
+        raise InvalidCheckpointError(f"{sidecar.name} is longer than the {MAX_DESCRIPTION:,} bytes that are allowed")
+    metadata = _parse(text, sidecar.name)
     try:
+        check_pickle(path)
         # weights_only never runs code from the file.
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler fails with whatever the broken bytes lead it to
@@ -136,6 +151,7 @@ def _read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is JSON, but can be shown nowhere
     except (ValueError, RecursionError) as error:
         raise InvalidCheckpointError(
             f"{where} is not JSON ({error}), expected for example {json.dumps(SIDECAR)}"
@@ -151,14 +167,23 @@ def _config(metadata: Mapping[str, Any], path: Path) -> ZFNetConfig:
     if not isinstance(given, dict) or not isinstance(geometry, str) or geometry not in GEOMETRIES:
         raise InvalidCheckpointError(
             f"{path.name} does not say which ZFNet it is: its config needs a geometry, one of {', '.join(GEOMETRIES)}, "
-            f"got {geometry!r}"
+            f"got {reprlib.repr(geometry)}"
         )
     classes = given.get("num_classes", 1000)
     if not isinstance(classes, int) or isinstance(classes, bool) or not 1 <= classes <= 100_000:
-        raise InvalidCheckpointError(f"{path.name} needs num_classes as a number from 1 to 100000, got {classes!r}")
+        raise InvalidCheckpointError(
+            f"{path.name} needs num_classes as a number from 1 to 100000, got {reprlib.repr(classes)}"
+        )
     if given.get("response_normalization"):
         raise InvalidCheckpointError(f"{path.name} was trained with response normalisation, which is not supported yet")
     return replace(GEOMETRIES[geometry], num_classes=classes)
+
+
+def _check_size(tensors: Mapping[str, Tensor], path: Path) -> None:
+    # A tensor may repeat one number as often as it likes, and costs what it claims as soon as it is read.
+    claimed, size = sum(t.numel() * t.element_size() for t in tensors.values()), path.stat().st_size
+    if claimed > size:
+        raise InvalidCheckpointError(f"{path.name} claims {claimed:,} bytes of weights in a file of {size:,}")
 
 
 def _expected(config: ZFNetConfig, tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -179,7 +204,7 @@ def _expected(config: ZFNetConfig, tensors: Mapping[str, Tensor]) -> dict[str, t
 def _check(tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], path: Path) -> None:
     missing, unknown = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     if missing:
-        hint = f"; it has {', '.join(unknown[:3])}" if unknown else ""
+        hint = f"; it has {_few(unknown)}" if unknown else ""
         raise InvalidCheckpointError(f"{path.name} lacks {_few(missing)} of a ZFNet{hint}")
     if unknown:
         raise InvalidCheckpointError(f"{path.name} holds {_few(unknown)}, which a ZFNet does not have")
@@ -230,7 +255,12 @@ def _labels(metadata: Mapping[str, Any], config: ZFNetConfig, path: Path) -> Lab
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(_short(name, 80) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _short(words: str, length: int) -> str:
+    """Return what a file says so that it can stand in a sentence: nothing that breaks the line."""
+    return "".join(character for character in words[:length] if character.isprintable())
 
 
 def _by(shape: tuple[int, ...]) -> str:

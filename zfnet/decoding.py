@@ -28,11 +28,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from zfnet.errors import InvalidImageError
+from zfnet.reading import MAX_READS, BoundedFile, is_crowded
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 64_000_000
 MAX_RLE_PIXELS = 4_000_000  # run-length BMP is unpacked in Python: at 64 MP, 7 kB of file mean 12 seconds of work
 MAX_SCANS = 100  # a progressive JPEG has about 10; each passes over all pixels and may take 50 bytes of file
+MAX_EXIF = 2**20  # a JPEG has at most a sixteenth of it; in other formats a number may go on for megabytes
 MIN_SIDE = 32
 MAX_RATIO = 20
 KEPT_SIDE = 3 * 224  # from threefold on a later resize shows no difference (Pillow: ``reducing_gap=3.0``)
@@ -132,7 +134,10 @@ def _recognise(data: bytes) -> str:
 def _decode(name: str, data: bytes) -> Image.Image:
     if name in ("GIF", "WEBP"):  # their readers make room for the whole canvas on opening
         _check_pixels(_canvas(data), MAX_PIXELS)
-    source = _READERS[name][1](io.BytesIO(data))
+    if name == "TIFF" and is_crowded(data):
+        raise _refusal("broken", format=name, bytes=len(data))
+    reads = MAX_RLE_PIXELS if name == "BMP" else MAX_READS  # two for each run: runs of one pixel are not worth more
+    source = _READERS[name][1](BoundedFile(data, reads))
     run_length = any(tile.codec_name == "bmp_rle" for tile in source.tile)
     _check_pixels(source.size, MAX_RLE_PIXELS if run_length else MAX_PIXELS)
     _check_shape(source.size)
@@ -222,6 +227,8 @@ def _shrunk(picture: Image.Image) -> Image.Image:
 
 def _upright(picture: Image.Image, source: Image.Image) -> Image.Image:
     # Not ``ImageOps.exif_transpose``: it also writes the EXIF block anew, and fails on odd ones. TIFF comes turned.
+    if len(source.info.get("exif", b"")) > MAX_EXIF:
+        return picture.copy()
     try:
         turn = _TURNS.get(source.getexif().get(Tag.Orientation))
     except Exception:  # a damaged EXIF block says nothing about the pixels

@@ -27,7 +27,7 @@ from pages.shared.state import (
     uploads,
     view,
 )
-from pages.shared.texts import LANGUAGES
+from pages.shared.texts import LANGUAGES, legible
 from pages.shared.widgets import answer, choose, choose_any_class, class_name, thumbnails
 from pages.shared.widgets import picture as show
 from zfnet.decoding import FORMATS, MAX_BYTES, REASONS
@@ -122,7 +122,7 @@ def header(name: str) -> None:
 
 def verbatim(text: str) -> str:
     """Return somebody else's words as Markdown that does nothing but show them: a link must not bring in pictures."""
-    words = " ".join(text.split()).replace("`", "'")
+    words = legible(text).replace("`", "'")
     return f"`{words[:80]}`"
 
 

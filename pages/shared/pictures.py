@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from pages.shared.texts import legible
 from zfnet import InvalidImageError, decode_image
 from zfnet.decoding import FORMATS
 
@@ -141,4 +142,4 @@ def read_upload(name: str, data: bytes) -> Upload:
     Raises:
         InvalidImageError: when it is not an acceptable picture.
     """
-    return Upload(f"sha256-{hashlib.sha256(data).hexdigest()}", name, decode_image(data))
+    return Upload(f"sha256-{hashlib.sha256(data).hexdigest()}", legible(name), decode_image(data))

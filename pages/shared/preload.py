@@ -11,6 +11,8 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from pages.shared.forgetting import forget_regularly
+
 if TYPE_CHECKING:
     from zfnet.host import SessionInfo
 
@@ -28,9 +30,10 @@ class Preload:
     async def lifespan(self, _: st.App) -> AsyncIterator[None]:
         """Load the network while the server is already answering."""
         self._loading = asyncio.create_task(asyncio.to_thread(_load))
-        tidying = asyncio.create_task(_tidy())
+        regular = [asyncio.create_task(task) for task in (forget_regularly(), _tidy())]
         yield
-        tidying.cancel()
+        for task in regular:
+            task.cancel()
         with suppress(Exception):  # told already
             await self._loading
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def text(key: str, language: str, **values: object) -> str:
     return catalogue(language)[key].format(
         **{k: v if isinstance(v, (int, float)) else _Word(v) for k, v in values.items()}
     )
+
+
+def legible(words: str) -> str:
+    """Return somebody else's words in one line, without characters that are not seen: controls, and those that turn the
+    direction of what follows, or are half of one."""
+    return "".join(c for c in " ".join(words.split()) if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
 
 
 class _Word(str):

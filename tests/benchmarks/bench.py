@@ -1,71 +1,121 @@
 """How long the dashboard takes to start and to turn a page, what memory it holds, and how its methods compare with
 those of other libraries.
 
-``make bench`` runs it and writes the tables between the marks in README.md. What is told are medians and quartiles of
-interleaved runs; a target that was missed is named in its cell. The machine should have nothing else to do.
+``make bench`` runs it, on ``ZFNET_DEVICE``. Each part is kept in ``build/bench`` as soon as it is done (``--resume``
+goes on after an interruption). In the end the tables go into RESULTS.md beside this file, the hardest comparisons
+between the marks in README.md, all of them into a plot; on a GPU into files of their own, and README.md stays. It fails
+where a ratio has fallen behind the recorded one: see ``recorded.py``. The machine should have nothing else to do.
 """
 
 import argparse
-import platform
-import re
+import json
+import logging
+import os
+import sys
 import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
-import captum
-import streamlit
-import torch
-
-from tests.benchmarks.evidence import evidence_tables
-from tests.benchmarks.maximization import maximization_tables
-from tests.benchmarks.methods import Comparison, method_tables
+from tests.benchmarks import recorded, report
+from tests.benchmarks.comparisons import Comparison
+from tests.benchmarks.evidence import evidence_comparisons
+from tests.benchmarks.maximization import maximization_comparisons, waiting_tables
+from tests.benchmarks.methods import method_comparisons
+from tests.benchmarks.networks import Networks
 from tests.benchmarks.pages import page_table
 from tests.benchmarks.starts import start_table
 from tests.browser.server import ROOT
+from zfnet.host import _device
 
-_README = ROOT / "README.md"
-_MARKS = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-_PARTS = ("starts", "pages", "methods", "evidence", "maximization")
+_KEPT = ROOT / "build" / "bench"
+_STARTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one part of the benchmark has found."""
+
+    tables: list[str] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1), "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Part":
+        found = json.loads(path.read_text("utf-8"))
+        return cls(found["tables"], [Comparison(**c) for c in found["comparisons"]], found["missed"])
+
+
+_networks = cache(Networks)
+
+
+def _pages(rounds: int) -> Part:
+    text, missed = page_table(rounds)
+    return Part([text], missed=missed)
+
+
+# The peers last: what they do to the process is not to count for the pages.
+PARTS: dict[str, Callable[[int], Part]] = {
+    "starts": lambda rounds: Part([start_table(min(rounds, _STARTS))]),
+    "pages": _pages,
+    "methods": lambda rounds: Part(comparisons=method_comparisons(_networks(), rounds)),
+    "evidence": lambda rounds: Part(comparisons=evidence_comparisons(_networks(), rounds)),
+    "maximization": lambda rounds: Part(comparisons=maximization_comparisons(_networks(), rounds)),
+    "waiting": lambda _: Part(waiting_tables(_networks())),
+}
 
 
 def main() -> None:
-    """Measure everything and write the tables."""
+    """Measure, write what was found, and fail where a ratio has fallen."""
     warnings.filterwarnings("ignore", module="captum")  # it explains its hooks at every call
+    logging.disable(logging.WARNING)  # Streamlit says at every widget that it has no server
+    options = _options()
+    device = _device(os.environ.get("ZFNET_DEVICE"))
+    parts = _measured(options.only or [*PARTS], device.type, options)
+    tables = [text for part in parts for text in part.tables]
+    comparisons = [comparison for part in parts for comparison in part.comparisons]
+    missed = [sentence for part in parts for sentence in part.missed]
+    made = report.Report(report.machine(str(device)), tables, comparisons, missed)
+    print(made.everything())
+    if not (options.only or options.dry):
+        made.write(device.type)
+    behind, new = recorded.compare(comparisons, recorded.read(device.type))
+    print("\n".join([*new, *behind]) or "No ratio has fallen behind the recorded one.")
+    if options.record:
+        recorded.write(device.type, comparisons, made.machine)
+    elif behind:
+        sys.exit(1)
+
+
+def _measured(names: list[str], device: str, options: argparse.Namespace) -> list[Part]:
+    """Return the parts, each of them measured or, with ``--resume``, as an interrupted run has kept it."""
+    paths = {name: _KEPT / f"{device}-{name}.json" for name in names}
+    if not options.resume:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+    for name, path in paths.items():
+        if not path.exists():
+            print(f"measuring {name} …", flush=True)
+            PARTS[name](options.rounds).write(path)
+    return [Part.read(path) for path in paths.values()]
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--starts", type=int, default=5, help="cold starts of the server")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of the comparisons")
-    parser.add_argument("--dry", action="store_true", help="print the tables, leave README.md as it is")
-    parser.add_argument("--only", choices=_PARTS, help="print one part, leave README.md as it is")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of the comparisons; of slow ones fewer")
+    parser.add_argument("--only", choices=PARTS, nargs="+", help="measure some parts; nothing is written but them")
+    parser.add_argument("--resume", action="store_true", help="take over the parts that an interrupted run has kept")
+    parser.add_argument("--dry", action="store_true", help="print what was found, leave tables, README and plot alone")
+    parser.add_argument("--record", action="store_true", help="write the ratios anew that later runs are held against")
     options = parser.parse_args()
-    wanted = (options.only,) if options.only else _PARTS
-    parts = [_machine()]
-    if "starts" in wanted:
-        parts.append(start_table(options.starts))
-    if "pages" in wanted:
-        parts.append(page_table(options.rounds))
-    if "methods" in wanted:
-        parts += method_tables(Comparison(), options.rounds)
-    if "evidence" in wanted:
-        parts += evidence_tables(Comparison(), options.rounds)
-    if "maximization" in wanted:
-        parts += maximization_tables(Comparison(), options.rounds)
-    text = "\n\n".join(parts) + "\n"
-    print(text)
-    if not (options.dry or options.only):
-        readme = _README.read_text("utf-8")
-        _README.write_text(_MARKS.sub(lambda marks: f"{marks[1]}{text}{marks[2]}", readme), "utf-8")
-
-
-def _machine() -> str:
-    info = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
-    memory = Path("/proc/meminfo")
-    kilobytes = re.search(r"MemTotal:\s*(\d+)", memory.read_text()) if memory.exists() else None
-    gigabytes = f", {int(kilobytes[1]) / 2**20:.0f} GiB" if kilobytes else ""
-    versions = f"PyTorch {torch.__version__}, Streamlit {streamlit.__version__}, captum {captum.__version__}"
-    return (
-        f"On {named[1] if named else platform.processor()}, {torch.get_num_threads()} cores{gigabytes}, "
-        f"{platform.system()}, Python {platform.python_version()}, {versions}. Medians, quartiles in brackets."
-    )
+    if options.record and options.only:
+        parser.error("the record holds every comparison: leave out --only")
+    return options
 
 
 if __name__ == "__main__":

@@ -1,150 +1,104 @@
-"""How our methods compare with captum's: the same weights, threads and picture, in turn, in one process."""
+"""How the forward pass and DeconvNet compare with torch and captum."""
 
-import statistics
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from captum.attr import LayerGradCam, NeuronDeconvolution
-from torch import nn
+from captum.attr import NeuronDeconvolution
 
-from pages.shared.pictures import sample_picture, samples
-from tests.benchmarks.tables import apart, faster, interleaved, spread, table
-from tests.oracle import sequential
-from zfnet import InferenceSession, crop
+from tests.benchmarks.comparisons import Comparison, timed
+from tests.benchmarks.networks import Networks
+from tests.benchmarks.tables import Ways, apart, interleaved, spread
+from zfnet.deconvnet import Projection
 from zfnet.geometry import CONVOLUTIONS
+from zfnet.window import _filter, descend_cells
 
 # DeconvNet, nine units of a layer: how many times faster than captum, for conv2 to conv5, and where a traced picture
 # should need less than its forward pass.
-_FASTER_THAN_CALLS, _FASTER_THAN_BATCH, _BELOW_FORWARD = 4.0, 2.0, ("conv1", "conv2", "conv3")
+_PEERS, _BELOW_FORWARD = {"captum, nine calls": 4.0, "captum, one batch": 2.0}, ("conv1", "conv2", "conv3")
+_NINE, _TRACED = "DeconvNet, nine units", "nine units, picture traced"
 
 
-class Comparison:
-    """One picture before our session and before the same network as a chain of torch's modules, for captum."""
-
-    def __init__(self) -> None:
-        self.session = InferenceSession.load(device="cpu")
-        self.view = crop(sample_picture(next(iter(samples()))))
-        self.x = self.session.prepare(self.view)
-        self.chain = _factored(sequential(self.session._model), self.session)
-
-    def cold(self, method: Callable[[], Any]) -> Callable[[], Any]:
-        """Return the method on a picture that was not traced before: its forward pass counts."""
-
-        def run() -> Any:
-            self.session._traces._held.clear()
-            return method()
-
-        return run
-
-    def forward(self) -> dict[str, Callable[[], Any]]:
-        return {"ours": self.cold(lambda: self.session.trace(self.view)), "torch": lambda: self.chain(self.x)}
-
-    def gradcam(self) -> dict[str, Callable[[], np.ndarray]]:
-        index = self.session.classify(self.view, top=1).classes[0].index
-        explained = LayerGradCam(self.chain, self.chain.get_submodule("conv5"))
-
-        def ours() -> np.ndarray:
-            return self.session.class_activation(self.view, [index])[0].values
-
-        def captum() -> np.ndarray:
-            return explained.attribute(self.x, target=index, relu_attributions=True)[0, 0].detach().numpy()
-
-        return {"ours": self.cold(ours), "traced": ours, "captum": captum}
-
-    def deconvnet(self, layer: str) -> dict[str, Callable[[], np.ndarray]]:
-        """Nine units at their strongest cell; captum's results times the activations that it leaves out."""
-        ranked = self.session.feature_maps(self.view, layer).ranked()[:9].tolist()
-        projections = self.session.deconvnet(self.view, [f"{layer}:{channel}" for channel in ranked])
-        found = [p for p in projections if p.position]
-        cells = [(p.unit.channel, *p.position) for p in found]
-        seeds = torch.tensor([p.activation for p in found])[:, None, None, None]
-        row, (channels, rows, columns) = torch.arange(len(cells)), torch.tensor(cells).T
-        explained = NeuronDeconvolution(self.chain, self.chain.get_submodule(layer))
-
-        def ours() -> np.ndarray:
-            return np.stack([p.pixels for p in self.session.deconvnet(self.view, [p.unit for p in found])])
-
-        def calls() -> np.ndarray:
-            return pictures(torch.cat([explained.attribute(self.x, cell) for cell in cells]))
-
-        def batch() -> np.ndarray:
-            repeated = self.x.repeat(len(cells), 1, 1, 1)
-            return pictures(explained.attribute(repeated, lambda values: values[row, channels, rows, columns]))
-
-        def pictures(x: torch.Tensor) -> np.ndarray:
-            return (seeds * x.detach()).permute(0, 2, 3, 1).numpy()
-
-        return {"ours": self.cold(ours), "traced": ours, "calls": calls, "batch": batch}
-
-
-def method_tables(comparison: Comparison, rounds: int) -> list[str]:
+def method_comparisons(networks: Networks, rounds: int) -> list[Comparison]:
     """Compare on one picture: ours from nothing and on a traced picture, the others always from nothing."""
-    gradcam = comparison.gradcam()
-    deconvnet = {layer: comparison.deconvnet(layer) for layer in CONVOLUTIONS}
-    subjects = {"forward": comparison.forward(), "gradcam": gradcam, **deconvnet}
-    times = interleaved(subjects, rounds, lambda: comparison.session.trace(comparison.view))
-    forward, cam = times["forward"], times["gradcam"]
-    agreement = apart(gradcam["ours"](), gradcam["captum"]())
-    rows = [
-        (
-            "forward pass with every switch kept (peer: plain torch)",
-            *(spread(forward[way], "ms") for way in ("ours", "torch")),
-            faster(forward["ours"], forward["torch"]),
-            "",
-        ),
-        *(
-            (name, spread(cam[way], "ms"), spread(cam["captum"], "ms"), faster(cam[way], cam["captum"]), agreement)
-            for name, way in (
-                ("Grad-CAM, one class", "ours"),
-                ("Grad-CAM, one class, picture already traced", "traced"),
-            )
-        ),
+    subjects = {"forward": _forward(networks), **{layer: _deconvnet(networks, layer) for layer in CONVOLUTIONS}}
+    times = interleaved(subjects, rounds, networks.trace)
+    ours, torchs = (times["forward"][way] for way in ("ours", "torch"))
+    agreement = apart(*(subjects["forward"][way]() for way in ("ours", "torch")))
+    comparisons = [
+        timed(
+            "forward pass", "every switch kept", "torch, none kept", "cold", ours=ours, theirs=torchs, apart=agreement
+        )
     ]
-    projections = [_deconvnet_row(layer, deconvnet[layer], times[layer], forward["ours"]) for layer in CONVOLUTIONS]
-    return [
-        table(("Method", "ZFNet Explorer", "captum", "faster by", "apart, of the peak"), rows),
-        table(
-            (
-                "DeconvNet, nine units",
-                "ZFNet Explorer",
-                "picture already traced",
-                "captum, nine calls",
-                "faster by",
-                "captum, one batch",
-                "faster by",
-                "apart, of the peak",
-            ),
-            projections,
-        ),
-    ]
+    for layer in CONVOLUTIONS:
+        comparisons += _layer_comparisons(layer, subjects[layer], times[layer], ours)
+    for layer in _BELOW_FORWARD:
+        pair = {"ours": times[layer]["warm"], "theirs": ours, "target": 1, "floor": _bare(times[layer])}
+        comparisons.append(timed(_TRACED, layer, "our forward pass", "warm", **pair))
+    return comparisons
 
 
-def _deconvnet_row(
-    layer: str, methods: Mapping[str, Callable[[], np.ndarray]], times: Mapping[str, list[float]], forward: list[float]
-) -> tuple[str, ...]:
-    slow = layer in _BELOW_FORWARD and statistics.median(times["traced"]) >= statistics.median(forward)
-    promised = layer != "conv1"
-    ours, calls, batch = (methods[way]() for way in ("traced", "calls", "batch"))
-    return (
-        layer,
-        spread(times["ours"], "ms"),
-        spread(times["traced"], "ms") + (" (missed: a forward pass)" if slow else ""),
-        spread(times["calls"], "ms"),
-        faster(times["ours"], times["calls"], _FASTER_THAN_CALLS if promised else 0),
-        spread(times["batch"], "ms"),
-        faster(times["ours"], times["batch"], _FASTER_THAN_BATCH if promised else 0),
-        apart(np.stack([ours, ours]), np.stack([calls, batch])),
-    )
+def _forward(networks: Networks) -> Ways:
+    session, chain = networks.session, networks.chain
+    ours = networks.cold(lambda: session.trace(networks.view).outputs["fc8"].cpu().numpy())
+    return {"ours": ours, "torch": lambda: chain(networks.x).cpu().numpy()}
 
 
-def _factored(chain: nn.Sequential, session: InferenceSession) -> nn.Sequential:
-    """Return the oracle network with the same factored layers as ours, so that neither has less to compute."""
-    state = session._model.state_dict()
-    for name in session.info.ranks:
-        left, right = state[f"{name}.left"], state[f"{name}.right"]
-        pair = nn.Sequential(nn.Linear(*right.shape[::-1], bias=False), nn.Linear(*left.shape[::-1]))
-        pair.load_state_dict({"0.weight": right, "1.weight": left, "1.bias": state[f"{name}.bias"]})
-        setattr(chain, f"{name}_before", pair.requires_grad_(False))
-    return chain
+def _deconvnet(networks: Networks, layer: str) -> Ways:
+    """Nine units at their strongest cell; captum's results times the activations that it leaves out."""
+    session, view, x = networks.session, networks.view, networks.x
+    ranked = session.feature_maps(view, layer).ranked()[:9].tolist()
+    found = [p for p in session.deconvnet(view, [f"{layer}:{channel}" for channel in ranked]) if p.position]
+    cells = [(p.unit.channel, *p.position) for p in found]
+    seeds = x.new_tensor([p.activation for p in found])[:, None, None, None]
+    row, (channels, rows, columns) = torch.arange(len(cells), device=x.device), torch.tensor(cells, device=x.device).T
+    explained = NeuronDeconvolution(networks.chain, networks.chain.get_submodule(layer))
+
+    def ours() -> np.ndarray:
+        return np.stack([p.pixels for p in session.deconvnet(view, [p.unit for p in found])])
+
+    def calls() -> np.ndarray:
+        return pictures(torch.cat([explained.attribute(x, cell) for cell in cells]))
+
+    def batch() -> np.ndarray:
+        repeated = x.repeat(len(cells), 1, 1, 1)
+        return pictures(explained.attribute(repeated, lambda values: values[row, channels, rows, columns]))
+
+    def pictures(made: torch.Tensor) -> np.ndarray:
+        return (seeds * made.detach()).permute(0, 2, 3, 1).cpu().numpy()
+
+    filters = _filters(networks, layer, found)
+    return {"cold": networks.cold(ours), "warm": ours, **dict(zip(_PEERS, (calls, batch), strict=True)), **filters}
+
+
+def _filters(networks: Networks, layer: str, found: list[Projection]) -> Ways:
+    """Return the bare products with filters that nine projections consist of: no way of ours takes less."""
+    model, trace = networks.session._model, networks.session.trace(networks.view)
+    cells = [(p.unit.channel, *p.position) for p in found]
+    seeds = networks.x.new_tensor([p.activation for p in found])
+    with torch.no_grad():
+        walk = list(descend_cells(model, trace, layer, cells, seeds=seeds, rule="deconvnet"))
+    rectified = [(step.layer, [w.values for w in step.windows]) for step in walk if step.operation == "rectify"]
+
+    @torch.no_grad()
+    def run() -> None:
+        for name, signals in rectified:
+            _filter(signals, getattr(model.config, name), model.get_parameter(f"{name}.weight"))
+
+    return {"filters": run}
+
+
+def _layer_comparisons(layer: str, ways: Ways, times: dict[str, list[float]], forward: list[float]) -> list[Comparison]:
+    made: dict[str, Any] = {way: ways[way]() for way in ("warm", *_PEERS)}
+    floors = {"warm": _bare(times), "cold": f"{_bare(times)}, a forward pass {spread(forward, 'ms')}"}
+    comparisons = []
+    for peer, target in _PEERS.items():
+        for state in ("warm", "cold"):
+            promised = target if state == "cold" and layer != "conv1" else 0
+            more = {"target": promised, "floor": floors[state], "apart": apart(made["warm"], made[peer])}
+            comparisons.append(timed(_NINE, layer, peer, state, ours=times[state], theirs=times[peer], **more))
+    return comparisons
+
+
+def _bare(times: dict[str, list[float]]) -> str:
+    return f"the filters alone take {spread(times['filters'], 'ms')}"

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
+
+Ways = dict[str, Callable[[], Any]]
 
 
 def interleaved(
@@ -17,27 +20,35 @@ def interleaved(
         for name, ways in subjects.items():
             for way, method in ways.items():
                 prepare()
-                begin = time.perf_counter()
-                method()
+                taken = milliseconds(method)
                 if number:  # the first round warms up
-                    times[name][way].append((time.perf_counter() - begin) * 1000)
+                    times[name][way].append(taken)
     return times
 
 
-def faster(ours: list[float], theirs: list[float], target: float = 0) -> str:
-    """Return how many times faster we are, and the target where that is less."""
-    ratio = statistics.median(theirs) / statistics.median(ours)
-    return f"{ratio:.1f}×" + (f" (missed: {target:g}×)" if ratio < target else "")
+def milliseconds(method: Callable[[], Any]) -> float:
+    """Return how long a call takes, until a GPU has done what it was told, too."""
+    settle()
+    begin = time.perf_counter()
+    method()
+    settle()
+    return (time.perf_counter() - begin) * 1000
 
 
-def apart(ours: np.ndarray, theirs: np.ndarray) -> str:
+def settle() -> None:
+    """Wait until a GPU that is in use has nothing left to do."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Return the largest deviation as a share of their peak."""
-    return f"{np.abs(ours - theirs).max() / np.abs(theirs).max():.0e}"
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
 def spread(values: list[float], unit: str, target: float = float("inf")) -> str:
     """Return median and quartiles, and the target where the median is above it."""
-    digits = 0 if unit == "ms" else 2
+    digits = 0 if unit == "ms" and max(values) >= 10 else 1 if unit == "ms" else 2
     if len(values) < 2:
         return f"{values[0]:.{digits}f} {unit}"
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")

@@ -17,7 +17,7 @@ from pages.shared import texts
 from tests.browser.server import ROOT, Server, chromium_options, chromium_path, serve
 
 # Generous: a first view on a busy machine of two cores. What is expected comes as soon as it is there.
-_PATIENCE = 30_000
+_PATIENCE, _PAUSE = 30_000, 50
 _LOG_LINES = 40
 # In alternative texts: wherever a map is strongest, and however strongly a unit was driven.
 ANYWHERE = "⋯"
@@ -116,7 +116,12 @@ class Dashboard:
     def settle(self) -> None:
         """Wait until nothing is computed any more and all pictures are there; look whether something went wrong."""
         expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-        self.page.wait_for_function(_LOADED)
+        # Not ``wait_for_function``: it evaluates a string in the page again and again, which the page's policy forbids.
+        for _ in range(_PATIENCE // _PAUSE):
+            if self.page.evaluate(_LOADED):
+                break
+            self.page.wait_for_timeout(_PAUSE)
+        assert self.page.evaluate(_LOADED), "a picture is missing"
         self.check()
 
     def check(self) -> None:
