@@ -79,7 +79,7 @@ class Student:
             "page": self._page,
             "layer": lambda among: self._choose("choose_layer", among),
             "unit": lambda among: self._click("channels", among) or self._choose("choose_channel", among),
-            "class": lambda among: self._choose("choose_class_indexen", among),
+            "class": self._class,
             "sample": lambda among: self._click("pictures", among),
             "crop": self._crop,
             "lesson": self._lesson,
@@ -113,6 +113,13 @@ class Student:
     def _click(self, key: str, among: float) -> Awaitable[float] | None:
         tiles = self.visit.page.widget(key, "bidi_component")
         return self.visit.run(clicked(tiles, pick(range(tile_count(tiles)), among))) if tiles else None
+
+    def _class(self, among: float) -> Awaitable[float] | None:
+        """Press one of the five most probable classes where a page offers them, else choose one of all."""
+        offered = [self.visit.page.widget(key) for key in self.visit.page.keys("class_")]
+        if offered:
+            return self.visit.run(pressed(pick(offered, among)))
+        return self._choose("choose_class_indexen", among)
 
     def _crop(self, among: float) -> Awaitable[float] | None:
         modes = self.visit.page.widget("choose_crop")
