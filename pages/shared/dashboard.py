@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import exhibition, follow, frame, glossary, login, presenter, state
+from pages.shared import exhibition, follow, frame, glossary, haste, login, presenter, state
 from pages.shared.state import t
 
 ICON = Path(__file__).resolve().parents[2] / "assets" / "icon.png"
 
+haste.begin()
 state.follow_history()
 st.set_page_config(page_icon=ICON, layout="wide")
 pages = [
@@ -45,3 +46,4 @@ else:
     frame.header(page.title)
     page.run()
     exhibition.close_page()
+haste.end()

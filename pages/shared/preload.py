@@ -16,6 +16,9 @@ from pages.shared.forgetting import forget_regularly
 if TYPE_CHECKING:
     from zfnet.host import SessionInfo
 
+# Looking for garbage takes up to a tenth of a second, in which nobody is served.
+TIDY_SECONDS = 10.0
+
 
 class Preload:
     """The loading of the network in a server's life."""
@@ -27,9 +30,10 @@ class Preload:
     async def lifespan(self, _: st.App) -> AsyncIterator[None]:
         """Load the network while the server is already answering."""
         self._loading = asyncio.create_task(asyncio.to_thread(_load))
-        forgetting = asyncio.create_task(forget_regularly())
+        regular = [asyncio.create_task(task) for task in (forget_regularly(), _tidy())]
         yield
-        forgetting.cancel()
+        for task in regular:
+            task.cancel()
         with suppress(Exception):  # told already
             await self._loading
 
@@ -41,6 +45,13 @@ class Preload:
             return JSONResponse({"ready": False, "state": "failed"}, 503)
         info = self._loading.result()
         return JSONResponse({"ready": True, "state": "loaded", "checkpoint": info.checkpoint_id, "device": info.device})
+
+
+async def _tidy() -> None:
+    """Look for garbage every so often: of visits that are over, much hangs together in circles, pictures too."""
+    while True:
+        await asyncio.sleep(TIDY_SECONDS)
+        gc.collect()
 
 
 def _load() -> "SessionInfo":
@@ -56,8 +67,7 @@ def _load() -> "SessionInfo":
         expected = isinstance(error, ZFNetError)
         logging.getLogger(__name__).error("the network is not loaded: %s", error, exc_info=not expected)
         raise
-    # Streamlit collects garbage after every run of a page, and nothing else runs meanwhile. What is there by now stays:
-    # looking through it would take a tenth of a second each time.
+    # What is there by now stays: it need not be looked through for garbage each time.
     gc.collect()
     gc.freeze()
     return info

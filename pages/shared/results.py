@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
 
 from pages.shared.pictures import embedded, sample_picture
-from zfnet import InferenceSession, Unit, crop, render
+from zfnet import InferenceSession, Unit, crop, film, render
 from zfnet.audit import LayerAudit
 from zfnet.classification import Classification
 from zfnet.feature_maps import LayerStatistics
@@ -45,9 +45,9 @@ def _digest(picture: Image.Image) -> str:
     return known[1]
 
 
+# How many bytes all of these functions keep together is said in .streamlit/config.toml.
 cached = st.cache_data(
     max_entries=4000,
-    max_size=256 * 2**20,
     show_spinner=False,
     hash_funcs={InferenceSession: lambda session: session.info.checkpoint_id, Image.Image: _digest},
 )
@@ -235,9 +235,9 @@ def feature_map(session: InferenceSession, view: Image.Image, unit: Unit, look: 
 
 @cached
 def strip(ids: tuple[str, ...], columns: int, _pictures: Iterable[Image.Image]) -> bytes:
-    """Lay small versions of pictures, known by their ids, in one picture."""
+    """Lay small versions of pictures, known by their ids, on one WebP: it goes to the browser with every run."""
     tiles = [np.asarray(ImageOps.fit(picture, (THUMBNAIL, THUMBNAIL))) for picture in _pictures]
-    return render.encode_png(render.mosaic(tiles, columns, gap=0))
+    return film.sheet(tiles, columns)
 
 
 @cached
