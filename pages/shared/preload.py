@@ -11,13 +11,10 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from pages.shared.forgetting import forget_regularly
+from pages.shared.housekeeping import keep_house
 
 if TYPE_CHECKING:
     from zfnet.host import SessionInfo
-
-# Looking for garbage takes up to a tenth of a second, in which nobody is served.
-TIDY_SECONDS = 10.0
 
 
 class Preload:
@@ -30,10 +27,9 @@ class Preload:
     async def lifespan(self, _: st.App) -> AsyncIterator[None]:
         """Load the network while the server is already answering."""
         self._loading = asyncio.create_task(asyncio.to_thread(_load))
-        regular = [asyncio.create_task(task) for task in (forget_regularly(), _tidy())]
+        keeping = asyncio.create_task(keep_house())
         yield
-        for task in regular:
-            task.cancel()
+        keeping.cancel()
         with suppress(Exception):  # told already
             await self._loading
 
@@ -45,13 +41,6 @@ class Preload:
             return JSONResponse({"ready": False, "state": "failed"}, 503)
         info = self._loading.result()
         return JSONResponse({"ready": True, "state": "loaded", "checkpoint": info.checkpoint_id, "device": info.device})
-
-
-async def _tidy() -> None:
-    """Look for garbage every so often: of visits that are over, much hangs together in circles, pictures too."""
-    while True:
-        await asyncio.sleep(TIDY_SECONDS)
-        gc.collect()
 
 
 def _load() -> "SessionInfo":

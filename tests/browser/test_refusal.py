@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from pages.shared import forgetting
+from pages.shared import housekeeping
 from pages.shared.pictures import sample_picture, samples
 from tests.browser.conftest import Dashboard, Visit
 from tests.browser.server import Server, serve
@@ -89,7 +89,7 @@ def test_a_visitor_who_has_gone_is_forgotten(forgetful: Server, visit: Visit, up
     assert {status(other, address) for address in own} == {200}
 
     owner.page.goto("about:blank")
-    deadline = time.monotonic() + SECONDS + forgetting.SECONDS + 20
+    deadline = time.monotonic() + SECONDS + housekeeping.SECONDS + 20
     while {status(other, address) for address in own} != {404}:
         assert time.monotonic() < deadline, "still there"
         time.sleep(0.5)

@@ -6,7 +6,7 @@ from weakref import ref
 
 import pytest
 
-from pages.shared import preload
+from pages.shared import housekeeping
 
 
 def test_what_hangs_together_in_a_circle_is_found_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,11 +15,11 @@ def test_what_hangs_together_in_a_circle_is_found_after_a_while(monkeypatch: pyt
             self.own = self
 
     async def wait() -> None:
-        tidying = asyncio.create_task(preload._tidy())
+        keeping = asyncio.create_task(housekeeping.keep_house())
         await asyncio.sleep(0.05)
-        tidying.cancel()
+        keeping.cancel()
 
-    monkeypatch.setattr(preload, "TIDY_SECONDS", 0.01)
+    monkeypatch.setattr(housekeeping, "SECONDS", 0.01)
     gc.disable()
     try:
         gone = ref(Visit())
