@@ -6,14 +6,16 @@ Where ``/proc`` is missing, memory is not measured.
 import multiprocessing
 import os
 import resource
+import sys
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
+from unittest.mock import patch
 
 # A case that needs more is a defect: seconds of computing, whatever else the machine does, and memory. Pictures of the
 # largest size that is allowed stay below.
@@ -76,7 +78,9 @@ class Worker:
         self._process = self._context.Process(
             target=_serve, args=(theirs, self._make_trial, str(self._noise)), daemon=True
         )
-        self._process.start()
+        # The process would begin with what is ``__main__`` here: a page, where Streamlit has run one before.
+        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+            self._process.start()
         theirs.close()
         if not self._pipe.poll(_START_SECONDS):
             raise RuntimeError("the worker did not start")
