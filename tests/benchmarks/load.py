@@ -7,6 +7,7 @@ between the marks in README.md. Everything runs on this machine, the students to
 import argparse
 import asyncio
 import re
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,13 +77,18 @@ def _with_server(measure: Callable[[Server], Awaitable[T]]) -> T:
 
 @contextmanager
 def _servers(count: int) -> Iterator[tuple[str, Sequence[Server]]]:
-    """Start servers, and a proxy before them where there are several; yield the address that visitors open."""
+    """Start servers, and a proxy before them where there are several; yield the address that visitors open.
+
+    What the servers have written of errors is printed at the end.
+    """
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         settings = {"OMP_NUM_THREADS": "1"} if count > 1 else {}
         servers = [stack.enter_context(serve(folder / f"server-{i}.log", **settings)) for i in range(count)]
         door = stack.enter_context(proxy(folder, servers)) if count > 1 else servers[0]
         yield door.url, servers
+        for server in servers:
+            sys.stderr.writelines(line for line in server.said().splitlines(True) if '"level": "error"' in line)
 
 
 def _run(measuring: Awaitable[T]) -> T:

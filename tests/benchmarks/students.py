@@ -1,5 +1,6 @@
 """What students do: which widget they turn to next, and with which pictures of their own."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ PAGES = (
     "glossary",
 )
 _SIZE, _QUALITY = (1600, 1200), 85
+_AWAY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,9 @@ class Student:
         return self.visit.run(pressed(button)) if button else self.visit.run(page="lesson")
 
     async def _reconnect(self) -> float:
+        """Lose the network for a moment."""
+        await self.visit.leave()
+        await asyncio.sleep(_AWAY)
         await self.visit.connect()
         return await self.visit.run()
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
@@ -148,6 +149,8 @@ class Visit:
         self.kilobytes = 0.0
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy stands before this machine
+        # As a browser does where the server has just closed a connection that was idle.
+        self._http.mount("http://", HTTPAdapter(max_retries=1))
         self._socket: ClientConnection | None = None
         self.query = self._session = self._hash = ""
         self._seen: set[str] = set()
@@ -158,8 +161,7 @@ class Visit:
     async def open(self, path: str = "", query: str = "") -> float:
         """Open an address; return the seconds until its page is there."""
         begin = perf_counter()
-        for asked in ("/", "/_stcore/health", "/_stcore/host-config"):
-            await self._get(asked)
+        await self._get("/")
         await self.connect()
         self.query = query
         await self.send(path=path)
@@ -169,6 +171,8 @@ class Visit:
     async def connect(self) -> None:
         """Connect, or again after the connection broke, with what the browser still knows of the session."""
         await self.leave()
+        for asked in ("/_stcore/health", "/_stcore/host-config"):
+            await self._get(asked)
         cookies = self._http.cookies.get_dict()
         known = [self._session] if self._session else []
         try:
