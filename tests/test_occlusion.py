@@ -113,8 +113,11 @@ def test_a_square_visits_every_stride_and_the_far_edge() -> None:
 def made(probability: list[list[float]], label: list[list[int]], answer: int = 7) -> OcclusionMaps:
     """Return maps for a square of 60 pixels at 0 and 164, as if they had been computed."""
     values = np.array(probability, np.float32)
+    whole = np.zeros(9, np.float32)
+    whole[[0, answer]] = 0.25, 0.5
+    of_one = values[..., None]
     return OcclusionMaps(
-        0, "fc", Unit("conv5", 0), Square(60, 164), (0, 164), values, values, np.array(label), (0.5, 1.0, answer)
+        0, "fc", Unit("conv5", 0), Square(60, 164), (0, 164), of_one, values, np.array(label), whole, 1.0
     )
 
 
@@ -230,17 +233,16 @@ def test_half_a_step_is_done_again(network: ZFNet, trace: Trace) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"class_index": 4},
         {"head": "gap"},
         {"square": Square(size=40, stride=40, fill="mean")},
         {"unit": Unit("conv5", 99)},
-        {"whole": (0.5, 1.0, 7)},
+        {"whole_activation": 0.5},
     ],
     ids=str,
 )
 def test_maps_of_another_question_are_not_gone_on_with(network: ZFNet, trace: Trace, change: dict[str, object]) -> None:
     part = replace(stopped(network, trace, 1), **change)
-    with pytest.raises(SelectionError, match="these maps are of another picture, class, head or square"):
+    with pytest.raises(SelectionError, match="these maps are of another picture, head or square"):
         occlusion(network, trace, 5, identity, square=FINE, resume=part)
 
 
@@ -259,10 +261,19 @@ def test_a_place_is_held_for_one_step_only(session: InferenceSession, sample: Im
     assert free == [session.slots] * 3
 
 
-def test_a_map_at_another_class_needs_no_other_forward_pass(network: ZFNet, trace: Trace) -> None:
+def test_one_run_holds_the_maps_of_every_class(network: ZFNet, trace: Trace) -> None:
     one, other = (occlusion(network, trace, index, identity, square=COARSE) for index in (1, 2))
-    np.testing.assert_array_equal(one.activation, other.activation)
     assert (one.probability != other.probability).any()
+    assert one.of(2).whole == other.whole
+    for name in ("probability", "activation", "label"):
+        np.testing.assert_array_equal(getattr(one.of(2), name), getattr(other, name))
+    np.testing.assert_allclose(one.probabilities.sum(2), 1, rtol=1e-6)
+
+
+def test_a_run_that_was_stopped_for_one_class_goes_on_for_another(network: ZFNet, trace: Trace) -> None:
+    whole = occlusion(network, trace, 2, identity, square=FINE)
+    found = occlusion(network, trace, 2, identity, square=FINE, resume=stopped(network, trace, 1))
+    np.testing.assert_array_equal(found.probability, whole.probability)
 
 
 def test_nothing_is_left_behind(network: ZFNet, trace: Trace) -> None:

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import isclose
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -56,7 +57,8 @@ class OcclusionMaps:
 
     ``offsets`` are the pixels at which the square begins, down and across alike. ``probability`` is that of the class,
     ``activation`` the sum of the map of ``unit``, both float32, NaN where the square has not been yet; ``label`` the
-    most probable class, int, -1 there. ``whole`` holds the same three for the picture as it is.
+    most probable class, int, -1 there. ``whole`` holds the same three for the picture as it is. ``probabilities``
+    (rows, columns, classes) and ``whole_probabilities`` are those of all classes: the network gives them together.
     """
 
     class_index: int
@@ -64,10 +66,26 @@ class OcclusionMaps:
     unit: Unit
     square: Square
     offsets: tuple[int, ...]
-    probability: np.ndarray = field(repr=False)
+    probabilities: np.ndarray = field(repr=False)
     activation: np.ndarray = field(repr=False)
     label: np.ndarray = field(repr=False)
-    whole: tuple[float, float, int]
+    whole_probabilities: np.ndarray = field(repr=False)
+    whole_activation: float
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Return the probability of the class, (rows, columns)."""
+        return np.ascontiguousarray(self.probabilities[..., self.class_index])
+
+    @property
+    def whole(self) -> tuple[float, float, int]:
+        """Return probability, activation and label without a square."""
+        probabilities = self.whole_probabilities
+        return float(probabilities[self.class_index]), self.whole_activation, int(probabilities.argmax())
+
+    def of(self, class_index: int) -> Self:
+        """Return the maps for another class, which costs nothing."""
+        return replace(self, class_index=class_index)
 
     @property
     def visited(self) -> int:
@@ -147,8 +165,8 @@ def occlusion(
         normalise: from colours in [0, 1] to what the network reads.
         square: what covers the picture. It visits every stride, and last the far edge.
         head: which classifier answers, "fc" or "gap".
-        resume: what ``progress`` handed out before a stop. The square goes on from there, and the maps are those of a
-            run without a stop, to the last bit.
+        resume: what ``progress`` handed out before a stop, for any class. The square goes on from there, and the maps
+            are those of a run without a stop, to the last bit.
         slot: entered for every step, so that others' work can go in between.
         progress: called after every step.
         cancel: asked before every step.
@@ -163,16 +181,19 @@ def occlusion(
     conv5 = trace.activation("conv5")[0]
     channel = int(conv5.flatten(1).amax(1).argmax())
     shape = (len(offsets), len(offsets))
-    probability, activation = (np.full(shape, np.nan, np.float32) for _ in range(2))
-    label = np.full(shape, -1)
-    whole = (float(logits.softmax(0)[class_index]), float(conv5[channel].sum()), int(logits.argmax()))
+    probabilities = np.full((*shape, len(logits)), np.nan, np.float32)
+    activation, label = np.full(shape, np.nan, np.float32), np.full(shape, -1)
+    whole: dict[str, Any] = {
+        "whole_probabilities": logits.softmax(0).cpu().numpy(),
+        "whole_activation": float(conv5[channel].sum()),
+    }
     maps = OcclusionMaps(
-        class_index, head, Unit("conv5", channel), square, offsets, probability, activation, label, whole
+        class_index, head, Unit("conv5", channel), square, offsets, probabilities, activation, label, **whole
     )
     begun = _take_up(resume, maps) if resume else 0
 
     def so_far() -> OcclusionMaps:
-        return replace(maps, probability=probability.copy(), activation=activation.copy(), label=label.copy())
+        return replace(maps, probabilities=probabilities.copy(), activation=activation.copy(), label=label.copy())
 
     with slot():
         cover = FILLS[square.fill](trace.input, square, normalise)[0]
@@ -186,7 +207,7 @@ def occlusion(
             covers = [cover[:, top : top + square.size, left : left + square.size] for top, left in starts]
             answers, sums = _answer(model, trace, Patches(torch.stack(covers), starts), head=head, channel=channel)
             rows, columns = np.array(batch).T
-            probability[rows, columns] = answers.softmax(1)[:, class_index].cpu().numpy()
+            probabilities[rows, columns] = answers.softmax(1).cpu().numpy()
             label[rows, columns] = answers.argmax(1).cpu().numpy()
             activation[rows, columns] = sums.cpu().numpy()
         if progress:
@@ -224,17 +245,19 @@ def _answer(model: ZFNet, trace: Trace, patches: Patches, *, head: str, channel:
 
 def _take_up(old: OcclusionMaps, new: OcclusionMaps) -> int:
     """Write the whole steps of stopped maps into empty ones, and return how many places these are."""
-    asked = [(maps.class_index, maps.head, maps.unit, maps.square, maps.offsets) for maps in (old, new)]
-    alike = all(isclose(was, now, rel_tol=_SAME) for was, now in zip(old.whole, new.whole, strict=True))
-    if asked[0] != asked[1] or not alike:
-        raise SelectionError("these maps are of another picture, class, head or square: begin without them")
+    asked = [(maps.head, maps.unit, maps.square, maps.offsets) for maps in (old, new)]
+    wholes = zip(old.of(new.class_index).whole, new.whole, strict=True)
+    if asked[0] != asked[1] or not all(isclose(was, now, rel_tol=_SAME) for was, now in wholes):
+        raise SelectionError("these maps are of another picture, head or square: begin without them")
     done = old.visited
     if (old.label.flat[:done] < 0).any():
         raise SelectionError("these maps have gaps: go on with what a stopped run has handed out")
     # A step is computed in one product: beginning where one began gives the same sums.
     done -= 0 if done == old.label.size else done % _BATCH
-    for was, now in ((old.probability, new.probability), (old.activation, new.activation), (old.label, new.label)):
-        now.flat[:done] = was.flat[:done]
+    for name in ("probabilities", "activation", "label"):
+        was, now = getattr(old, name), getattr(new, name)
+        count = done * was[0, 0].size
+        now.flat[:count] = was.flat[:count]
     return done
 
 

@@ -15,6 +15,7 @@ from pages.shared.widgets import class_name, every, pixels
 from zfnet import InferenceSession, render
 from zfnet.images import digest
 from zfnet.occlusion import OcclusionMaps, Square
+from zfnet.sharing import Cancel
 
 # Often enough to see it grow; each preview is sent to the browser.
 _PREVIEW_SECONDS = 0.4
@@ -37,9 +38,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Stopped:
-    """The maps of a run that has not come to its end, and what they are of: network, picture and question."""
+    """The maps of a run that has not come to its end, and what they are of: network, picture, square, classifier."""
 
-    about: tuple[str, str, Asked]
+    about: tuple[str, str, Square, str]
     maps: OcclusionMaps
 
 
@@ -47,11 +48,19 @@ class _Missing(Exception):
     """These maps have not been computed yet."""
 
 
+def warm(session: InferenceSession, view: Image.Image, cancel: Cancel) -> None:
+    """Compute for a picture what the page shows first, and keep it."""
+    head = session.info.heads[0]
+    found = session.occlusion(view, 0, square=Square(), head=head, cancel=cancel)
+    _keep(session, view, Square(), head, _found=found)
+
+
 @cached
 def _keep(
-    session: InferenceSession, view: Image.Image, asked: Asked, _found: OcclusionMaps | None = None
+    session: InferenceSession, view: Image.Image, square: Square, head: str, *, _found: OcclusionMaps | None = None
 ) -> OcclusionMaps:
-    """Keep the maps that are handed in, which are not part of the key; without them, return those that are kept.
+    """Keep the maps that are handed in, which are not part of the key, for all classes; without them, return those that
+    are kept.
 
     A preview cannot be drawn from within a cached function, so the maps are computed outside. What raises is not
     cached.
@@ -64,7 +73,7 @@ def _keep(
 def kept(asked: Asked) -> OcclusionMaps | None:
     """Return the maps if anybody has had them computed."""
     try:
-        return _keep(results.session(), view(), asked)
+        return _keep(results.session(), view(), asked.square, asked.head).of(asked.class_index)
     except _Missing:
         return None
 
@@ -72,7 +81,7 @@ def kept(asked: Asked) -> OcclusionMaps | None:
 def stopped(asked: Asked) -> OcclusionMaps | None:
     """Return the maps as far as a click let them come, if this visitor's last stopped run was of this question."""
     held: _Stopped | None = st.session_state.get(_STOPPED)
-    return held.maps if held and held.about == _about(asked) else None
+    return held.maps.of(asked.class_index) if held and held.about == _about(asked) else None
 
 
 def wanted(asked: Asked, place: DeltaGenerator) -> bool:
@@ -116,7 +125,7 @@ def visit(asked: Asked, place: DeltaGenerator, line: DeltaGenerator) -> Occlusio
         cancel=results.abandoned,
     )
     place.empty()
-    kept = _keep(results.session(), view(), asked, _found=found)
+    kept = _keep(results.session(), view(), asked.square, asked.head, _found=found)
     if begun or stopped(asked):
         del st.session_state[_STOPPED]
     return kept
@@ -141,5 +150,5 @@ def _hold(asked: Asked, maps: OcclusionMaps) -> None:
         st.session_state[_STOPPED] = _Stopped(_about(asked), maps)
 
 
-def _about(asked: Asked) -> tuple[str, str, Asked]:
-    return results.session().info.checkpoint_id, digest(view()), asked
+def _about(asked: Asked) -> tuple[str, str, Square, str]:
+    return results.session().info.checkpoint_id, digest(view()), asked.square, asked.head

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -16,22 +17,36 @@ from pages.shared.housekeeping import keep_house
 if TYPE_CHECKING:
     from zfnet.host import SessionInfo
 
+# After the start: the first visitors come first.
+_WARM_SECONDS = 20.0
+
 
 class Preload:
     """The loading of the network in a server's life."""
 
     def __init__(self) -> None:
         self._loading: asyncio.Task[SessionInfo] | None = None
+        self._stopping = threading.Event()
 
     @asynccontextmanager
     async def lifespan(self, _: st.App) -> AsyncIterator[None]:
         """Load the network while the server is already answering."""
         self._loading = asyncio.create_task(asyncio.to_thread(_load))
-        keeping = asyncio.create_task(keep_house())
+        others = [asyncio.create_task(keep_house()), asyncio.create_task(self._warm())]
         yield
-        keeping.cancel()
+        self._stopping.set()
+        for task in others:
+            task.cancel()
         with suppress(Exception):  # told already
             await self._loading
+
+    async def _warm(self) -> None:
+        await asyncio.sleep(_WARM_SECONDS)
+        if self._loading is None or not self._loading.done() or self._loading.exception():
+            return
+        from pages.shared.warming import warm
+
+        await asyncio.to_thread(warm, self._stopping.is_set)
 
     async def ready(self, _: Request) -> JSONResponse:
         """Answer whether the network is loaded: 200 with what it is, else 503, with "loading" or "failed" as state."""
