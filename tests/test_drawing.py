@@ -85,9 +85,9 @@ def test_a_map_that_nothing_changes_is_as_bright_as_can_be() -> None:
 
 def test_what_covering_costs_is_laid_on_the_picture(session: InferenceSession, sample: Image.Image) -> None:
     maps = session.occlusion(sample, 281, square=Square(96, 64))
-    probability = np.full_like(maps.probability, 0.5)
-    probability[1, 1] = 0.1
-    shown = drawing.occlusion(replace(maps, probability=probability, whole=(0.5, 1.0, 281)), VIEW)
+    whole, probabilities = np.full_like(maps.whole_probabilities, 0.5), np.full_like(maps.probabilities, 0.5)
+    probabilities[1, 1] = 0.1
+    shown = drawing.occlusion(replace(maps, probabilities=probabilities, whole_probabilities=whole), VIEW)
     row, column = (int(maps.centre(1)) for _ in range(2))
     assert (shown[0, 0] == shown[-1, -1]).all()
     assert (shown[row, column] != shown[0, 0]).any()

@@ -26,7 +26,10 @@ PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 # forgets a picture as soon as another one takes its place, fetched or not; whether those that are there are loaded,
 # ``settle`` looks.
 _PARDONED = re.compile(r"/[\w-]+/_stcore/(health|host-config)|/media/\w+\.png")
-_LOADED = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+# There is a page, nothing of the page before fades any more, and all pictures are there.
+_LOADED = """!!document.querySelector("h1, h2") && !document.querySelector('[data-stale="true"]')
+  && document.getAnimations().every(one => !(one instanceof CSSTransition) || one.playState !== "running")
+  && [...document.images].every(image => image.complete && image.naturalWidth > 0)"""
 _WORDS_OF_A_FAILURE = re.compile(r"Traceback|Error:|Exception")
 _MEASURE = """images => Promise.all(images.map(async image => {
   await image.decode();

@@ -97,6 +97,9 @@ def test_a_picture_a_page_and_a_report_are_taken_home(visit: Visit) -> None:
     picture = Image.open(io.BytesIO(downloaded(visitor.page, visitor.t("export.picture"))))
     assert json.loads(picture.text["zfnet:selection"]) == visitor.query
     visitor.page.keyboard.press("Escape")
+    # Closing it runs the page, and what is downloaded belongs to a run.
+    expect(visitor.page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    visitor.settle()
     with zipfile.ZipFile(io.BytesIO(downloaded(visitor.page, visitor.t("export.page")))) as archive:
         assert {"index.html", "captions.md", "map-conv4-20.png", "map-conv4-20-scale.png"} <= set(archive.namelist())
         assert json.loads(archive.read("selection.json"))["query"] == visitor.query
