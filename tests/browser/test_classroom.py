@@ -23,8 +23,14 @@ def button(visitor: Dashboard, key: str) -> None:
     visitor.page.get_by_role("button", name=visitor.t(key), exact=False).first.click()
 
 
+_STILL_MS = 500
+
+
 def downloaded(page: Page, name: str) -> bytes:
     """Return the file that a button sends."""
+    # A file belongs to a run, and Streamlit forgets it with the next one.
+    page.wait_for_timeout(_STILL_MS)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     with page.expect_download() as download:
         page.get_by_role("button", name=name).first.click()
     return Path(download.value.path()).read_bytes()
