@@ -1,8 +1,11 @@
 """By which names the server may be called."""
 
-import pytest
+import asyncio
 
-from pages.shared.security import answers_to
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from pages.shared.security import Security, answers_to
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,37 @@ def test_a_name_that_anybody_can_register_is_refused(host: str) -> None:
 )
 def test_further_names_are_allowed_by_name_or_by_ending(host: str, pattern: str, good: bool) -> None:
     assert answers_to(host, ["other.example", pattern]) is good
+
+
+@pytest.mark.parametrize(
+    ("origin", "goes_on"),
+    [
+        (None, True),
+        ("http://zfnet:8501", True),
+        ("https://zfnet:8501", True),
+        ("https://evil.example", False),
+        ("http://zfnet", False),
+        ("null", False),
+        ("http://[", False),
+    ],
+)
+def test_a_strangers_websocket_does_not_even_come_to_streamlit_which_would_ask_outside(
+    origin: str | None, goes_on: bool
+) -> None:
+    asked: list[Scope] = []
+    said: list[Message] = []
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope)
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    headers = [(b"host", b"zfnet:8501")] + ([(b"origin", origin.encode())] if origin else [])
+    scope = {"type": "websocket", "path": "/_stcore/stream", "headers": headers}
+    asyncio.run(Security(behind)(scope, receive, send))
+    assert bool(asked) is goes_on
+    assert [message["type"] for message in said] == ([] if goes_on else ["websocket.close"])

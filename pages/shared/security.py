@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,8 +72,9 @@ class Security:
                     headers.setdefault(name, value)
             await send(message)
 
-        host = Headers(scope=scope).get("host", "")
-        if answers_to(host, self._names):
+        headers = Headers(scope=scope)
+        host, from_page = headers.get("host", ""), scope["type"] == "http" or _of_this_server(headers)
+        if answers_to(host, self._names) and from_page:
             await self._app(scope, receive, send_protected)
         elif scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
@@ -102,6 +104,18 @@ def answers_to(host: str, names: Collection[str]) -> bool:
         known = "." not in name or name.endswith(_OWN_NETWORK)
         return known or any(_matches(name, pattern.lower().rstrip(".")) for pattern in names)
     return True
+
+
+def _of_this_server(headers: Headers) -> bool:
+    """Return whether a page of this server opens a WebSocket, or one of those that ``server.corsAllowedOrigins`` names.
+
+    Streamlit asks the same, but before it refuses it looks for this machine's address at a host outside, and nobody is
+    served while that does not answer.
+    """
+    origin = headers.get("origin")
+    if origin is None or origin in st.get_option("server.corsAllowedOrigins"):
+        return True
+    return origin.partition("://")[2] == headers.get("host")
 
 
 def _matches(name: str, pattern: str) -> bool:
