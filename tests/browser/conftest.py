@@ -26,10 +26,19 @@ PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 # forgets a picture as soon as another one takes its place, fetched or not; whether those that are there are loaded,
 # ``settle`` looks.
 _PARDONED = re.compile(r"/[\w-]+/_stcore/(health|host-config)|/media/\w+\.png")
-# There is a page, nothing of the page before fades any more, and all pictures are there.
-_LOADED = """!!document.querySelector("h1, h2") && !document.querySelector('[data-stale="true"]')
-  && document.getAnimations().every(one => !(one instanceof CSSTransition) || one.playState !== "running")
-  && [...document.images].every(image => image.complete && image.naturalWidth > 0)"""
+# What a page lacks until it is complete: the end of its run, a heading, what shows an element (Streamlit loads it when
+# it is needed and keeps the place, that of our style too), pictures, and what takes the place of what is old.
+_LACKING = """() => [
+  ...(document.querySelector('[data-test-script-state="notRunning"]') ? [] : ["end of the run"]),
+  ...(document.querySelector("h1, h2") ? [] : ["heading"]),
+  ...[...document.querySelectorAll('[data-testid="stSkeleton"]')].map(() => "an element"),
+  ...[...document.querySelectorAll('[data-stale="true"]')].map(old => `old: ${old.outerHTML.slice(0, 200)}`),
+  ...[...document.images].filter(one => !one.complete || !one.naturalWidth).map(one => `picture: ${one.outerHTML}`)]"""
+# Streamlit lets what is computed anew fade, after a while and slowly: colours that are neither the old nor the new.
+_STILL = """(() => {
+  const still = new CSSStyleSheet();
+  still.replaceSync("* { transition: none !important } [data-stale] { opacity: 1 !important }");
+  document.adoptedStyleSheets.push(still); })()"""
 _WORDS_OF_A_FAILURE = re.compile(r"Traceback|Error:|Exception")
 _MEASURE = """images => Promise.all(images.map(async image => {
   await image.decode();
@@ -118,14 +127,12 @@ class Dashboard:
 
     def settle(self) -> None:
         """Wait until nothing is computed any more and all pictures are there; look whether something went wrong."""
-        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
         # Not ``wait_for_function``: it evaluates a string in the page again and again, which the page's policy forbids.
         for _ in range(_PATIENCE // _PAUSE):
-            if self.page.evaluate(_LOADED):
-                break
+            if not (lacking := self.page.evaluate(_LACKING)):
+                return self.check()
             self.page.wait_for_timeout(_PAUSE)
-        assert self.page.evaluate(_LOADED), "a picture is missing"
-        self.check()
+        raise AssertionError(f"the page lacks {lacking}")
 
     def check(self) -> None:
         """Fail if the page shows an error or asks for anything in a dialog."""
@@ -218,6 +225,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
     ) -> Dashboard:
         context = browser.new_context(locale=locale, viewport={"width": 1440, "height": 1000})
         context.set_default_timeout(_PATIENCE)
+        context.add_init_script(_STILL)
         watch = Watch(at.url)
         watch.follow(context)
         language = query.get("lang", "ko" if locale.startswith("ko") else "en")
