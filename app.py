@@ -29,8 +29,9 @@ def report(error: Exception) -> bool:
     from pages.shared.texts import text
     from zfnet import ZFNetError
 
-    logging.getLogger("zfnet").error("a page failed", exc_info=error)
-    st.error(str(error) if isinstance(error, ZFNetError) else text("frame.defect", browser_language()))
+    expected = isinstance(error, ZFNetError)
+    logging.getLogger("zfnet").error("a page failed: %s", error, exc_info=None if expected else error)
+    st.error(str(error) if expected else text("frame.defect", browser_language()))
     return True
 
 
@@ -43,6 +44,7 @@ app = st.App(
         Route(routes.address(routes.READY), preload.ready),
         Route(routes.address(routes.METRICS), metrics),
         Route(routes.address(routes.ROOM), routes.room),
+        Route(routes.address(routes.CLASS), routes.school_class),
     ],
     middleware=[Middleware(Security)],
     on_script_error=report,

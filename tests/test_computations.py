@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from pages.shared import logs
 from pages.shared.metrics import Counting
 from zfnet import Cancelled, InferenceSession, SelectionError
+from zfnet.computations import unasked
 from zfnet.images import digest
 
 LOGGER = "zfnet.computations"
@@ -162,3 +163,16 @@ def test_the_level_of_the_log_can_be_chosen(
             logger.setLevel(level)
             logger.handlers = handlers
     assert len(capsys.readouterr().err.splitlines()) == written
+
+
+def test_what_nobody_asked_for_is_no_line_unless_asked_to_debug(
+    session: InferenceSession, log: pytest.LogCaptureFixture
+) -> None:
+    with unasked():
+        session.classify(picture(30))
+    assert told(log) == []
+    log.set_level(logging.DEBUG, LOGGER)
+    with unasked():
+        session.classify(picture(31))
+    session.classify(picture(32))
+    assert [record.levelname for record in log.records if record.name == LOGGER] == ["DEBUG", "INFO"]

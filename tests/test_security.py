@@ -19,6 +19,7 @@ from pages.shared.security import Security, answers_to
         "classroom",
         "classroom.local:80",
         "app.internal",
+        "school.lan",
         "CLASSROOM.LOCAL.",
     ],
 )
@@ -41,6 +42,9 @@ def test_a_name_that_anybody_can_register_is_refused(host: str) -> None:
         ("evilschool.kr", "*.school.kr", False),
         ("zfnet.school.kr.evil.com", "*.school.kr", False),
         ("anything.example", "*", True),
+        ("zfnet.school.kr", "https://zfnet.school.kr:8443/lab", True),
+        ("zfnet.school.kr", "zfnet.school.kr:8501", True),
+        ("zfnet.school.kr", " ", False),
     ],
 )
 def test_further_names_are_allowed_by_name_or_by_ending(host: str, pattern: str, good: bool) -> None:

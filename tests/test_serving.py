@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from pages.shared.security import HEADERS
+from pages.shared.texts import LANGUAGES, text
 from tests.browser.server import Server, serve
 from zfnet import InferenceSession
 
@@ -62,6 +63,20 @@ def test_below_its_path_everything_is_there_and_above_it_nothing(server: Server)
     above = Server(f"{root.scheme}://{root.netloc}", server.process, server.log)
     assert ask(above, "/_stcore/health")[0] == 404
     assert ask(above, "/api/ready")[0] == 404
+
+
+def test_the_link_of_a_class_leads_to_the_first_page_where_there_is_one_server(server: Server) -> None:
+    status, headers, _ = ask(server, "/class/5b?room=BCDFGH&lang=ko")
+    assert (status, headers["location"]) == (302, "/lab/zfnet/?room=BCDFGH&lang=ko")
+    assert ask(server, "/class/5b")[1]["location"] == "/lab/zfnet/"
+
+
+@pytest.mark.parametrize("name", ["5%EB%B0%98", "a" * 33, "5b%0d%0aSet-Cookie:%20a=b", "5.b"])
+def test_a_class_by_another_name_is_told_what_is_allowed(server: Server, name: str) -> None:
+    status, headers, body = ask(server, f"/class/{name}")
+    assert status == 404
+    assert "set-cookie" not in headers
+    assert body.splitlines() == [text("follow.class_name", language) for language in LANGUAGES]
 
 
 @pytest.mark.parametrize("path", ["/", "/unit", "/_stcore/health", "/api/ready", "/media/none.png", "/nothing/here.js"])
@@ -146,3 +161,17 @@ def test_a_checkpoint_that_cannot_be_loaded_leaves_it_alive_but_never_ready(tmp_
         (line,) = [json.loads(line) for line in server.said().splitlines() if line.startswith("{")]
         assert line["level"] == "error"
         assert str(missing) in line["message"]
+
+
+def test_what_is_wrong_with_a_teachers_folders_is_told_at_the_start(tmp_path: Path) -> None:
+    lessons = tmp_path / "lessons"
+    lessons.mkdir()
+    (lessons / "broken.yaml").write_text("title: [", "utf-8")
+    nowhere, unreadable = tmp_path / "nowhere", tmp_path / "nothing"
+    folders = {"ZFNET_LESSONS": str(lessons), "ZFNET_GALLERY": str(nowhere), "ZFNET_SAMPLES": str(unreadable)}
+    with serve(tmp_path / "log.txt", **folders) as server:
+        assert ready(server)[0] == 200
+        told = [json.loads(line)["message"] for line in server.said().splitlines() if line.startswith("{")]
+    assert [line for line in told if "ZFNET_LESSONS" in line and "broken.yaml, line 1" in line]
+    assert [line for line in told if "ZFNET_GALLERY" in line and str(nowhere) in line]
+    assert [line for line in told if "ZFNET_SAMPLES" in line and str(unreadable) in line]

@@ -25,7 +25,7 @@ from zfnet.stride import VERDICTS
 HANGUL = re.compile("[가-힣]")
 SENTENCE = re.compile(r"[A-Za-z]+ [a-z]+ [a-z]+")
 WORD = re.compile(r"[^\W\d_]{2,}")
-PARTICLES = {"을/를", "이/가", "은/는", "과/와", "이나/나", "이라/라", "아/야", "으로/로"}
+PARTICLES = {"을/를", "이/가", "은/는", "과/와", "이나/나", "이라/라", "이라는/라는", "아/야", "으로/로"}
 DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # A key that is put together from a section and a value stands for these; any other variable part is a word of the code.
 VALUES = {

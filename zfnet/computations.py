@@ -1,7 +1,8 @@
 """What a session has computed: one record in the log for each call of one of its methods.
 
 A record tells the method, how long it took and how long of that it waited for others, and of a picture no more than the
-start of its digest. Whoever wants the records sets the logger ``zfnet.computations`` to INFO; else nothing is measured.
+start of its digest. Whoever wants the records sets the logger ``zfnet.computations`` to INFO, or to DEBUG for those too
+that nobody asked for (``unasked``); else nothing is measured.
 """
 
 import logging
@@ -44,6 +45,7 @@ class Computation:
 
 
 _running: ContextVar[Computation | None] = ContextVar("running", default=None)
+_level: ContextVar[int] = ContextVar("level", default=logging.INFO)
 
 
 def logged(method: Callable[P, R]) -> Callable[P, R]:
@@ -51,7 +53,7 @@ def logged(method: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(method)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _running.get() is not None or not _logger.isEnabledFor(logging.INFO):
+        if _running.get() is not None or not _logger.isEnabledFor(_level.get()):
             return method(*args, **kwargs)
         computation = Computation(method.__name__, outcome="failed")
         token, begin = _running.set(computation), time.perf_counter()
@@ -67,9 +69,19 @@ def logged(method: Callable[P, R]) -> Callable[P, R]:
         finally:
             computation.ms = 1000 * (time.perf_counter() - begin)
             _running.reset(token)
-            _logger.info("computed", extra={"fields": computation.fields()})
+            _logger.log(_level.get(), "computed", extra={"fields": computation.fields()})
 
     return run
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """Compute ahead of time, which is not what visitors ask for: what is recorded within has the level DEBUG."""
+    token = _level.set(logging.DEBUG)
+    try:
+        yield
+    finally:
+        _level.reset(token)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pages.shared import state
 from pages.shared.links import link, qr
 from pages.shared.room_watch import watch
 from pages.shared.rooms import LENGTH, RoomError, rooms
+from pages.shared.routes import meeting_place
 from pages.shared.state import selection, t
 
 _OWN = ("lang", "present")
@@ -127,7 +128,7 @@ def _choose() -> None:
 
 def _invite(here: Seat) -> None:
     st.metric(t("follow.room"), here.code)
-    target = link({"room": here.code})
+    target = link({"room": here.code}, meeting_place())
     st.code(target, language=None, wrap_lines=True)
     qr(target, t("follow.qr_alt", code=here.code), t("follow.qr_caption"))
     st.button(t("follow.close"), key="close_room", on_click=_sit, args=(_close,))

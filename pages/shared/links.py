@@ -14,10 +14,10 @@ from pages.shared.state import missing, selection, t, uploads
 _SIDE = 340
 
 
-def link(query: Mapping[str, str]) -> str:
-    """Return the address of this page with other parameters."""
+def link(query: Mapping[str, str], path: str | None = None) -> str:
+    """Return the address of this page, or of another path on its server, with other parameters."""
     place = urlsplit(st.context.url or "")
-    return urlunsplit(place._replace(path=place.path or "/", query=urlencode(query), fragment=""))
+    return urlunsplit(place._replace(path=path or place.path or "/", query=urlencode(query), fragment=""))
 
 
 def qr(target: str, alt: str, caption: str) -> None:

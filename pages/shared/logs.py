@@ -42,5 +42,7 @@ def configure() -> None:
     for name in ("zfnet", "pages"):
         logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "INFO")
     logging.getLogger(_COMPUTATIONS).addHandler(Counting())
+    # Of a page that fails, Streamlit writes a traceback at every visit; ``report`` of app.py has told it.
+    logging.getLogger("streamlit.error_util").addFilter(lambda _: False)
     if level != asked.lower():
         logging.getLogger("zfnet").warning("ZFNET_LOG is one of %s, got %r; info is taken", ", ".join(_LEVELS), asked)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from streamlit import runtime
 
 from pages.shared.housekeeping import keep_house
+from pages.shared.reconnecting import follow_connections
 
 if TYPE_CHECKING:
     from zfnet.host import SessionInfo
@@ -31,6 +33,8 @@ class Preload:
     @asynccontextmanager
     async def lifespan(self, _: st.App) -> AsyncIterator[None]:
         """Load the network while the server is already answering."""
+        if runtime.exists():
+            follow_connections(runtime.get_instance())
         self._loading = asyncio.create_task(asyncio.to_thread(_load))
         others = [asyncio.create_task(keep_house()), asyncio.create_task(self._warm())]
         yield
@@ -61,6 +65,7 @@ class Preload:
 def _load() -> "SessionInfo":
     # Imported only now: PyTorch takes seconds, in which the server already answers, and caches are bound to its
     # runtime.
+    from pages.shared import own_folders
     from pages.shared.results import session
     from zfnet import ZFNetError
 
@@ -71,6 +76,7 @@ def _load() -> "SessionInfo":
         expected = isinstance(error, ZFNetError)
         logging.getLogger(__name__).error("the network is not loaded: %s", error, exc_info=not expected)
         raise
+    own_folders.look(info.checkpoint_id)
     # What is there by now stays: it need not be looked through for garbage each time.
     gc.collect()
     gc.freeze()

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketClose
 from pages.shared.texts import LANGUAGES, text
 
 # Endings that no public name has: what is called so lies in one's own network.
-_OWN_NETWORK = (".local", ".internal", ".localhost", ".home.arpa")
+_OWN_NETWORK = (".local", ".internal", ".localhost", ".home.arpa", ".lan")
 _LONGEST_NAME = 253
 # Nothing is fetched from elsewhere, and no other site may show a page of ours in a frame. Streamlit writes styles and
 # scripts into its page, and loads those of components, draws in workers and shows what it has made by addresses that
@@ -57,7 +57,7 @@ class Security:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._names = tuple(filter(None, (name.strip() for name in os.environ.get("ZFNET_HOSTS", "").split(","))))
+        self._names = tuple(filter(None, map(_name, os.environ.get("ZFNET_HOSTS", "").split(","))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -90,20 +90,26 @@ def answers_to(host: str, names: Collection[str]) -> bool:
     Args:
         host: a name or number, perhaps with a port. Numbers, names without a dot and names of one's own network are
             always good.
-        names: further ones; "*.school.kr" is every name that ends so, "*" every name at all.
+        names: further ones; "*.school.kr" is every name that ends so, "*" every name at all. Of an address, such as
+            "https://lab.school.kr:8443", the name counts.
     """
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return False
+    name = _name(host)
     if not name:
         return False
     try:
         ipaddress.ip_address(name)
     except ValueError:
         known = "." not in name or name.endswith(_OWN_NETWORK)
-        return known or any(_matches(name, pattern.lower().rstrip(".")) for pattern in names)
+        return known or any(_matches(name, pattern) for pattern in map(_name, names))
     return True
+
+
+def _name(host: str) -> str:
+    """Return the name alone, in small letters; "" where there is none."""
+    try:
+        return (urlsplit(f"//{host.strip().partition('://')[2] or host.strip()}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def _of_this_server(headers: Headers) -> bool:

@@ -16,7 +16,7 @@ _COLOURS, _SHAPES = {"warm": "#0072b2", "cold": "#e69f00"}, {"warm": "o", "cold"
 _NAMES = {"warm": "warm: picture traced already", "cold": "cold: from nothing"}
 _INK, _SOFT, _GREY, _MISSED = "#222222", "#5a5a5a", "#8a8a8a", "#b00020"
 # In inches, but for headings, in rows, and for what stands beside the axes, in their widths.
-_WIDTH, _DPI, _LEFT, _RIGHT, _TOP, _BOTTOM = 9.6, 160, 0.42, 0.87, 0.6, 0.5
+_WIDTH, _DPI, _LEFT, _RIGHT, _TOP, _BOTTOM = 9.6, 160, 0.42, 0.85, 0.6, 0.5
 _ROW, _HEADING, _NAME, _PEER, _SAID = 0.22, 1.3, -0.38, -0.36, 1.01
 
 

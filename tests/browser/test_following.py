@@ -25,7 +25,7 @@ def lead(teacher: Dashboard) -> str:
     expect(shown).to_have_text(re.compile(f"[{LETTERS}]{{6}}"))
     code = shown.inner_text().strip()
     expect(teacher.image(teacher.t("follow.qr_alt", code=code))).to_be_visible()
-    link = f"{teacher.page.url.split('?')[0]}?{urlencode({'room': code})}"
+    link = f"{teacher.server.url}/?{urlencode({'room': code})}"
     expect(teacher.page.get_by_test_id("stCode")).to_have_text(link)
     teacher.page.keyboard.press("Escape")
     expect(shown).to_have_count(0)

@@ -75,6 +75,13 @@ def replica_of(server: Server, class_name: str) -> str:
     return answers(server, since)[-1].replica
 
 
+def meetings(server: Server) -> dict[str, str]:
+    """Return a class that meets there for each replica."""
+    found = {replica_of(server, name): name for name in string.ascii_lowercase}
+    assert len(found) == 2, "all classes meet on one replica"
+    return found
+
+
 def ask(server: Server, path: str, data: bytes | None = None, **headers: str) -> tuple[int, str]:
     """Return the status of an answer and the cookies that came with it."""
     request = urllib.request.Request(server.url + path, data, headers, method="PUT" if data else "GET")
@@ -86,9 +93,7 @@ def ask(server: Server, path: str, data: bytes | None = None, **headers: str) ->
 
 
 def test_a_visitor_stays_at_one_replica_with_pages_and_pictures(server: Server, visit: Visit, jpeg: bytes) -> None:
-    classes = {replica_of(server, name): name for name in string.ascii_lowercase}
-    assert len(classes) == 2, "all classes meet on one replica"
-    for replica, name in classes.items():
+    for replica, name in meetings(server).items():
         since = len(server.said())
         visitor = visit(f"/class/{name}")
         assert urlsplit(visitor.page.url).path == f"{BASE}/"
@@ -112,14 +117,21 @@ def test_who_comes_by_no_link_is_given_a_route_once(server: Server) -> None:
     assert ask(server, "/", Cookie=cookies.split(";")[0]) == (200, "")
 
 
-def test_a_class_that_opens_one_link_can_follow_its_teacher(visit: Visit) -> None:
-    teacher, student = visit("/class/5b"), visit("/class/5b")
+@pytest.mark.parametrize("at", ["/", "/class/5b"])
+def test_the_link_of_a_room_leads_to_the_teachers_replica(server: Server, visit: Visit, at: str) -> None:
+    teacher = visit(at)
     teacher.page.get_by_role("button", name=teacher.t("follow.me")).click()
     teacher.page.get_by_role("button", name=teacher.t("follow.open")).click()
     code = teacher.page.get_by_test_id("stMetricValue").inner_text().strip()
+    shown = teacher.page.get_by_test_id("stCode")
+    expect(shown).to_have_text(re.compile(rf"{re.escape(teacher.server.url)}/class/\w+\?room={code}"))
+    link = shown.inner_text().strip().removeprefix(teacher.server.url)
     teacher.page.keyboard.press("Escape")
-    student.open("/", room=code)
-    expect(student.main).to_contain_text(student.t("follow.following", code=code))
+    expect(shown).to_have_count(0)
+    for name in meetings(server).values():
+        student = visit(f"/class/{name}", settled=False)
+        student.open(link)
+        expect(student.main).to_contain_text(student.t("follow.following", code=code).replace("**", ""))
 
 
 def test_a_page_whose_connection_is_lost_goes_on_where_it_was(server: Server, visit: Visit, jpeg: bytes) -> None:
