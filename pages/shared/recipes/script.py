@@ -1,9 +1,9 @@
 """How a recipe is written: a whole Python script, and one line of shell."""
 
-import ast
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from symtable import SymbolTable, symtable
 
 from pages.shared.exhibits import Recipe
 
@@ -122,7 +122,8 @@ def flags(**options: tuple[object, object]) -> list[str]:
 
 def _imports(script: str) -> str:
     """Return the imports that a script needs, in groups."""
-    used = {node.id for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)}
+    # Not by ``ast``: Python 3.11 fails now and then where two threads make syntax trees at the same time.
+    used = _names(symtable(script, "recipe", "exec"))
     groups: dict[int, list[str]] = {}
     for module, known in _ORIGINS.items():
         names = ", ".join(name for name in known if name in used)
@@ -130,3 +131,8 @@ def _imports(script: str) -> str:
             line = f"import {module} as {names}" if module == "numpy" else f"from {module} import {names}"
             groups.setdefault(_GROUPS.get(module, 2), []).append(line)
     return "\n\n".join("\n".join(lines) for lines in groups.values())
+
+
+def _names(table: SymbolTable) -> set[str]:
+    """Return all names that are used in a script, in functions and comprehensions too, but not those of attributes."""
+    return set(table.get_identifiers()).union(*map(_names, table.get_children()))
