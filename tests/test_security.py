@@ -27,7 +27,9 @@ def test_numbers_and_names_of_ones_own_network_are_always_good(host: str) -> Non
     assert answers_to(host, ())
 
 
-@pytest.mark.parametrize("host", ["", ":80", "example.org", "127.0.0.1.example.org", "[::1", "a.local.evil.com"])
+@pytest.mark.parametrize(
+    "host", ["", ":80", "example.org", "127.0.0.1.example.org", "evil.com://localhost", "[::1", "a.local.evil.com"]
+)
 def test_a_name_that_anybody_can_register_is_refused(host: str) -> None:
     assert not answers_to(host, ())
 

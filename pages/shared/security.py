@@ -57,7 +57,7 @@ class Security:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._names = tuple(filter(None, map(_name, os.environ.get("ZFNET_HOSTS", "").split(","))))
+        self._names = os.environ.get("ZFNET_HOSTS", "").split(",")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -100,14 +100,14 @@ def answers_to(host: str, names: Collection[str]) -> bool:
         ipaddress.ip_address(name)
     except ValueError:
         known = "." not in name or name.endswith(_OWN_NETWORK)
-        return known or any(_matches(name, pattern) for pattern in map(_name, names))
+        return known or any(_matches(name, _name(allowed.rpartition("://")[2])) for allowed in names)
     return True
 
 
 def _name(host: str) -> str:
-    """Return the name alone, in small letters; "" where there is none."""
+    """Return the name alone, without a port, in small letters; "" where there is none."""
     try:
-        return (urlsplit(f"//{host.strip().partition('://')[2] or host.strip()}").hostname or "").rstrip(".")
+        return (urlsplit(f"//{host.strip()}").hostname or "").rstrip(".")
     except ValueError:
         return ""
 
