@@ -71,7 +71,7 @@ def test_the_link_of_a_class_leads_to_the_first_page_where_there_is_one_server(s
     assert ask(server, "/class/5b")[1]["location"] == "/lab/zfnet/"
 
 
-@pytest.mark.parametrize("name", ["5%EB%B0%98", "a" * 33, "5b%0d%0aSet-Cookie:%20a=b", "5.b"])
+@pytest.mark.parametrize("name", ["5%EB%B0%98", "5B", "a" * 33, "5b%0d%0aSet-Cookie:%20a=b", "5.b"])
 def test_a_class_by_another_name_is_told_what_is_allowed(server: Server, name: str) -> None:
     status, headers, body = ask(server, f"/class/{name}")
     assert status == 404
@@ -167,11 +167,13 @@ def test_what_is_wrong_with_a_teachers_folders_is_told_at_the_start(tmp_path: Pa
     lessons = tmp_path / "lessons"
     lessons.mkdir()
     (lessons / "broken.yaml").write_text("title: [", "utf-8")
-    nowhere, unreadable = tmp_path / "nowhere", tmp_path / "nothing"
-    folders = {"ZFNET_LESSONS": str(lessons), "ZFNET_GALLERY": str(nowhere), "ZFNET_SAMPLES": str(unreadable)}
+    gallery, nowhere = tmp_path / "gallery", tmp_path / "nowhere"
+    gallery.mkdir()
+    (gallery / "gallery.json").write_text("{bad", "utf-8")
+    folders = {"ZFNET_LESSONS": str(lessons), "ZFNET_GALLERY": str(gallery), "ZFNET_SAMPLES": str(nowhere)}
     with serve(tmp_path / "log.txt", **folders) as server:
         assert ready(server)[0] == 200
         told = [json.loads(line)["message"] for line in server.said().splitlines() if line.startswith("{")]
     assert [line for line in told if "ZFNET_LESSONS" in line and "broken.yaml, line 1" in line]
-    assert [line for line in told if "ZFNET_GALLERY" in line and str(nowhere) in line]
-    assert [line for line in told if "ZFNET_SAMPLES" in line and str(unreadable) in line]
+    assert [line for line in told if "ZFNET_GALLERY" in line and str(gallery) in line]
+    assert [line for line in told if "ZFNET_SAMPLES" in line and str(nowhere) in line]

@@ -32,7 +32,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure() -> None:
-    """Write what is told from the level on that ``ZFNET_LOG`` names, and count computations at any level."""
+    """Write what is told from the level on that ``ZFNET_LOG`` names, and count at any level what visitors ask for."""
     asked = os.environ.get("ZFNET_LOG") or "info"
     level = asked.lower() if asked.lower() in _LEVELS else "info"
     handler = logging.StreamHandler()
@@ -41,8 +41,8 @@ def configure() -> None:
     logging.getLogger().addHandler(handler)
     for name in ("zfnet", "pages"):
         logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "INFO")
-    logging.getLogger(_COMPUTATIONS).addHandler(Counting())
-    # Of a page that fails, Streamlit writes a traceback at every visit; ``report`` of app.py has told it.
-    logging.getLogger("streamlit.error_util").addFilter(lambda _: False)
+    logging.getLogger(_COMPUTATIONS).addHandler(Counting(logging.INFO))
+    # Of a page that fails, Streamlit writes a traceback at every visit; ``report`` of app.py tells it.
+    logging.getLogger("streamlit.error_util").addFilter(lambda record: record.getMessage() != "Uncaught app execution")
     if level != asked.lower():
         logging.getLogger("zfnet").warning("ZFNET_LOG is one of %s, got %r; info is taken", ", ".join(_LEVELS), asked)

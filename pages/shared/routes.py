@@ -12,7 +12,7 @@ from pages.shared.texts import LANGUAGES, text
 READY, METRICS, ROOM, CLASS = "/api/ready", "/api/metrics", "/api/rooms/{code}", "/class/{name}"
 # The cookie by which .docker/nginx.conf brings a visitor to the same server each time, and what it may say.
 ROUTE = "zfnet_route"
-_ROUTES = re.compile("[A-Za-z0-9_-]{1,32}")
+_ROUTES = re.compile("[a-z0-9_-]{1,32}")
 # The header in which a browser says which visitor it is. No page of another site can send it.
 VISITOR = "x-visitor"
 

@@ -134,5 +134,5 @@ def _imports(script: str) -> str:
 
 
 def _names(table: SymbolTable) -> set[str]:
-    """Return all names that are used in a script, in functions and comprehensions too, but not those of attributes."""
+    """Return all names in a script, in functions and comprehensions too, but not those of attributes."""
     return set(table.get_identifiers()).union(*map(_names, table.get_children()))
